@@ -1,0 +1,96 @@
+"""Loads the record schemas, names them by fingerprint, and speaks single-object encoding.
+
+Fingerprints are CRC-64-AVRO of the parsing canonical form (Avro specification, "Schema
+fingerprints"). A message in single-object encoding is the marker C3 01, the fingerprint
+(8 bytes, little-endian) and the body.
+"""
+
+import functools
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas.codes import RECORDS
+
+AVRO_DIR = Path(__file__).parent / "avro"
+HISTORY_DIR = Path(__file__).parent / "avro_history"
+SINGLE_OBJECT_MARKER = b"\xc3\x01"
+HEADER_BYTES = 10
+
+type_json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSchema:
+    """One version of one record: its name, Avro schema (a JSON value) and 8-byte fingerprint."""
+
+    record: str
+    schema: type_json
+    fingerprint: bytes
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of the fields in wire order."""
+        return tuple(field["name"] for field in self.schema["fields"])
+
+
+def load(path: Path) -> RecordSchema:
+    """Reads one `.avsc` file. Raises ValueError where it is not a record schema."""
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    if schema.get("type") != "record":
+        raise ValueError(f"{path.name} is not an Avro record schema.")
+    return RecordSchema(schema["name"], schema, schema_fingerprint(schema))
+
+
+@functools.cache
+def current() -> dict[str, RecordSchema]:
+    """The current version of every record, by record name, in the contract's order."""
+    return {record: load(AVRO_DIR / f"{record}.avsc") for record in RECORDS}
+
+
+@functools.cache
+def versions(record: str) -> tuple[RecordSchema, ...]:
+    """Every version of a record that we have ever accepted, the current one first."""
+    earlier = sorted((HISTORY_DIR / record).glob("*.avsc"), reverse=True)
+    found = {schema.fingerprint: schema for schema in (current()[record], *map(load, earlier))}
+    return tuple(found.values())
+
+
+@functools.cache
+def by_fingerprint() -> dict[bytes, RecordSchema]:
+    """Every known schema version by its fingerprint."""
+    return {schema.fingerprint: schema for record in RECORDS for schema in versions(record)}
+
+
+def schema_fingerprint(schema: type_json) -> bytes:
+    """CRC-64-AVRO of a schema as 8 bytes, little-endian, as single-object encoding wants them."""
+    canonical = to_parsing_canonical_form(schema)
+    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+
+
+@functools.cache
+def parsed(record: str) -> Any:
+    """The current schema of a record as fastavro wants it."""
+    return fastavro.parse_schema(json.loads(json.dumps(current()[record].schema)))
+
+
+def encode_single_object(record: str, event: type_json) -> bytes:
+    """One event in Avro single-object encoding under the record's current schema."""
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, parsed(record), event)
+    return SINGLE_OBJECT_MARKER + current()[record].fingerprint + body.getvalue()
+
+
+def decode_single_object(message: bytes) -> tuple[str, type_json]:
+    """Record name and event of a message; raises KeyError for an unknown fingerprint, ValueError without the marker."""
+    if message[:2] != SINGLE_OBJECT_MARKER:
+        raise ValueError("The message does not begin with the single-object marker C3 01.")
+    written = by_fingerprint()[message[2:HEADER_BYTES]]
+    body = io.BytesIO(message[HEADER_BYTES:])
+    event = fastavro.schemaless_reader(body, written.schema, current()[written.record].schema)
+    return written.record, event  # pyright: ignore[reportReturnType]

@@ -1,0 +1,60 @@
+"""The sources that may send events: suppliers and the Data Communications Company, each with its dates."""
+
+import csv
+import functools
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from schemas.codes import DCC_RECORDS, SUPPLIER_RECORDS
+
+SOURCES_CSV = Path(__file__).parent / "sources.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A sender of events. `active_from` and `active_to` are inclusive days; `successor` took over its book."""
+
+    source_id: str
+    name: str
+    kind: str
+    group: str
+    size_class: str
+    active_from: date
+    active_to: date | None
+    successor: str | None
+
+
+def _source(row: dict[str, str]) -> Source:
+    return Source(
+        row["source_id"],
+        row["name"],
+        row["kind"],
+        row["group"],
+        row["size_class"],
+        date.fromisoformat(row["from"]),
+        date.fromisoformat(row["to"]) if row["to"] else None,
+        row["successor"] or None,
+    )
+
+
+@functools.cache
+def sources() -> dict[str, Source]:
+    """Every source by its id, in the file's order."""
+    with SOURCES_CSV.open(encoding="utf-8", newline="") as file:
+        return {row["source_id"]: _source(row) for row in csv.DictReader(file)}
+
+
+def source_ids() -> tuple[str, ...]:
+    """The ids of all sources, in the file's order."""
+    return tuple(sources())
+
+
+def supplier_ids() -> tuple[str, ...]:
+    """The ids of all suppliers, in the file's order."""
+    return tuple(s.source_id for s in sources().values() if s.kind == "SUPPLIER")
+
+
+def records_of(kind: str) -> tuple[str, ...]:
+    """The records that a source of a kind (SUPPLIER or DCC) may send."""
+    return DCC_RECORDS if kind == "DCC" else SUPPLIER_RECORDS
