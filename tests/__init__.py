@@ -1,0 +1,1 @@
+"""The tests: builders, strategies, oracles, and a mirror of each package."""
