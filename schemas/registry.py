@@ -8,9 +8,9 @@ fingerprints"). A message in single-object encoding is the marker C3 01, the fin
 import functools
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
@@ -30,7 +30,7 @@ class RecordSchema:
     """One version of one record: its name, Avro schema (a JSON value) and 8-byte fingerprint."""
 
     record: str
-    schema: type_json
+    schema: type_json = field(hash=False, compare=False, repr=False)
     fingerprint: bytes
 
     @property
@@ -53,11 +53,17 @@ def current() -> dict[str, RecordSchema]:
     return {record: load(AVRO_DIR / f"{record}.avsc") for record in RECORDS}
 
 
+def released(record: str, history_dir: Path = HISTORY_DIR) -> tuple[RecordSchema, ...]:
+    """Every version of a record that was ever released, the oldest first, by the number that names its file."""
+    return tuple(map(load, sorted((history_dir / record).glob("*.avsc"), key=lambda path: int(path.stem))))
+
+
 @functools.cache
 def versions(record: str) -> tuple[RecordSchema, ...]:
-    """Every version of a record that we have ever accepted, the current one first."""
-    earlier = sorted((HISTORY_DIR / record).glob("*.avsc"), reverse=True)
-    found = {schema.fingerprint: schema for schema in (current()[record], *map(load, earlier))}
+    """Every version of a record that we have ever accepted, the current one first, one for each fingerprint."""
+    found: dict[bytes, RecordSchema] = {}
+    for version in (current()[record], *reversed(released(record))):
+        found.setdefault(version.fingerprint, version)
     return tuple(found.values())
 
 
@@ -93,4 +99,4 @@ def decode_single_object(message: bytes) -> tuple[str, type_json]:
     written = by_fingerprint()[message[2:HEADER_BYTES]]
     body = io.BytesIO(message[HEADER_BYTES:])
     event = fastavro.schemaless_reader(body, written.schema, current()[written.record].schema)
-    return written.record, event  # pyright: ignore[reportReturnType]
+    return written.record, cast("type_json", event)

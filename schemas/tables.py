@@ -121,7 +121,17 @@ PUBLISHED_STOCK = Table(
         Column("meters", "integer", "Meters in place at the end of the quarter.", "meters", "value"),
         MARKER,
     ),
-    ("vintage", "quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode", "payment_mode"),
+    (
+        "vintage",
+        "quarter",
+        "source_id",
+        "region_code",
+        "fuel",
+        "sector",
+        "meter_type",
+        "operating_mode",
+        "payment_mode",
+    ),
 )
 PUBLISHED_INSTALLATIONS = Table(
     "published_installations",
