@@ -50,8 +50,10 @@ FURTHER_FIELDS = {
         "appointment_id string",
         "requested_on null|date",
         "offered_on null|date",
-        "outcome COMPLETED|PARTIAL_ONE_FUEL|NO_ACCESS|CUSTOMER_DECLINED|CUSTOMER_CANCELLED|ABORT_TECHNICAL"
-        "|ABORT_SAFETY|ABORT_NO_WAN|ABORT_HAN|SUPPLIER_CANCELLED",
+        (
+            "outcome COMPLETED|PARTIAL_ONE_FUEL|NO_ACCESS|CUSTOMER_DECLINED|CUSTOMER_CANCELLED|ABORT_TECHNICAL"
+            "|ABORT_SAFETY|ABORT_NO_WAN|ABORT_HAN|SUPPLIER_CANCELLED"
+        ),
         "fault_side null|SUPPLIER|CUSTOMER|THIRD_PARTY",
         "vulnerable_customer boolean",
         "energy_advice_given boolean",
@@ -62,8 +64,10 @@ FURTHER_FIELDS = {
     "DeviceStatusChanged": (
         "device_id string",
         "device_type ESME|GSME|GPF|CHF|HCALCS|PPMID|IHD|CAD",
-        "status Pending|Whitelisted|InstalledNotCommissioned|Commissioned|Decommissioned|Suspended|Withdrawn"
-        "|Recovery|Recovered|NotApplicable",
+        (
+            "status Pending|Whitelisted|InstalledNotCommissioned|Commissioned|Decommissioned|Suspended|Withdrawn"
+            "|Recovery|Recovered|NotApplicable"
+        ),
     ),
     "CommissioningCompleted": ("device_id string", "result SUCCESS|FAIL|TIMEOUT", "duration_seconds int"),
     "HubConnectivityChanged": ("hub_id string", "connected boolean", CSP_REGION),

@@ -13,9 +13,19 @@ def named(table: Table) -> str:
 
 
 def test_the_cells_have_the_contract_s_columns_in_its_order() -> None:
-    expected = (
-        "measure quarter source_id region_code fuel sector meter_type operating_mode payment_mode detail value".split()
-    )
+    expected = [
+        "measure",
+        "quarter",
+        "source_id",
+        "region_code",
+        "fuel",
+        "sector",
+        "meter_type",
+        "operating_mode",
+        "payment_mode",
+        "detail",
+        "value",
+    ]
     assert [column.name for column in tables.CELL_COLUMNS] == expected
     assert list(tables.CELL_KEY) == expected[:-1]
 
