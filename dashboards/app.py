@@ -1,0 +1,137 @@
+"""The Dash application: one callback draws every page, and the server sends each page complete beforehand."""
+
+from html import escape
+from pathlib import Path
+
+import flask
+import waitress
+from dash import Dash, Input, Output, dcc, html
+from dash.development.base_component import Component
+
+from dashboards import pages
+from dashboards.components.frame import SERVICE_NAME
+from dashboards.components.html_text import html_text
+from dashboards.exports.csv_file import csv_text
+from dashboards.filters import parse, without_empty
+from dashboards.headers import content_security_policy, secured
+from dashboards.store import DashboardError, PublishedStore, StoreUnreadable, open_published
+
+ASSETS = Path(__file__).parent / "assets"
+THREADS = 8
+INDEX = """<!DOCTYPE html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="How many smart meters there are in Great Britain, where, and who fits them.">
+<title>{title}</title>
+<link rel="icon" href="{icon}" type="image/svg+xml">
+{css}
+</head>
+<body>
+<div id="first-view">{first_view}</div>
+{app_entry}
+{config}
+{scripts}
+{renderer}
+</body>
+</html>"""
+
+
+class AddressUnavailable(DashboardError):
+    """The host and port cannot be listened on."""
+
+
+class Site(Dash):
+    """Dash with an index that is already the whole page, so that it can be read without scripts."""
+
+    published: PublishedStore
+
+    def interpolate_index(self, **parts: str) -> str:
+        """The page at the request's address as HTML; Dash draws it again, with its chart, and takes its place."""
+        request = flask.request
+        view = pages.view(self.published, request.path, request.query_string.decode("utf-8", "replace"))
+        flask.g.status = view.status
+        return INDEX.format(
+            title=escape(view.title),
+            icon=self.get_asset_url("icon.svg"),
+            first_view=html_text(view.body),
+            **{name: parts[name] for name in ("css", "app_entry", "config", "scripts", "renderer")},
+        )
+
+
+def _download(store: PublishedStore, name: str) -> flask.Response:
+    release = store.release()
+    search = flask.request.query_string.decode("utf-8", "replace")
+    for page in pages.PAGES if release else ():
+        tables = page.tables(release, parse(search, page.filters, release).filters)
+        for table in tables:
+            if table.name == name:
+                headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+                return flask.Response(csv_text(table, release), mimetype="text/csv", headers=headers)
+    flask.abort(404)
+
+
+def _without_empty_parameters() -> flask.Response | None:
+    """A form sends a parameter for every "all"; the address that people share has none of them."""
+    search = flask.request.query_string.decode("utf-8", "replace")
+    if flask.request.path in pages.BY_PATH and "=&" in f"{search}&":
+        kept = without_empty(search)
+        return flask.redirect(flask.request.path + (f"?{kept}" if kept else ""))
+    return None
+
+
+def _finished(response: flask.Response, policy: str) -> flask.Response:
+    response.status_code = flask.g.get("status", response.status_code)
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-cache"
+    return secured(response, policy)
+
+
+def _site(store: PublishedStore) -> Site:
+    site = Site(
+        "dashboards",
+        assets_folder=str(ASSETS),
+        serve_locally=True,
+        title=SERVICE_NAME,
+        update_title=None,  # pyright: ignore[reportArgumentType]
+        add_log_handler=False,
+        enable_mcp=False,
+    )
+    site.published = store
+    site.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="page")])
+
+    def draw(path: str, search: str) -> Component:
+        return pages.view(store, path, search or "").body
+
+    site.callback(Output("page", "children"), Input("address", "pathname"), Input("address", "search"))(draw)
+    return site
+
+
+def create_app(store_url: str) -> Dash:
+    """The site over a store's published tables, opened read-only; raises StoreUnreadable."""
+    store = open_published(store_url)
+    site = _site(store)
+    server, policy = site.server, content_security_policy(list(site.csp_hashes()))
+    server.before_request(_without_empty_parameters)
+    server.after_request(lambda response: _finished(response, policy))
+    server.add_url_rule("/download/<name>.csv", "download", lambda name: _download(store, name))
+    server.register_error_handler(StoreUnreadable, lambda _: ("The figures cannot be read at the moment.", 503))
+    return site
+
+
+def listening(store_url: str, host: str, port: int) -> waitress.server.TcpWSGIServer:
+    """A server for the site that listens but does not yet answer; port 0 takes a free one.
+
+    Raises StoreUnreadable, and AddressUnavailable where the address is taken or not ours.
+    """
+    app = create_app(store_url)
+    try:
+        return waitress.create_server(app.server, host=host, port=port, threads=THREADS, ident=None)
+    except OSError as error:
+        raise AddressUnavailable(f"The dashboard cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def serve(store_url: str, host: str = "127.0.0.1", port: int = 8050) -> None:
+    """Serves the site until it is interrupted; raises StoreUnreadable or AddressUnavailable before it starts."""
+    listening(store_url, host, port).run()

@@ -1,0 +1,24 @@
+"""A table as a CSV file: bare figures, the markers of each row, the release and the notice about its data."""
+
+import csv
+import io
+
+from dashboards.store import Release
+from dashboards.tables import Cell, Table
+
+
+def _line(cells: list[Cell], release: Release) -> list[str]:
+    markers = max((cell.markers for cell in cells), key=len, default="")
+    return [*(cell.bare for cell in cells), markers, release.key.vintage, release.data_notice]
+
+
+def csv_text(table: Table, release: Release) -> str:
+    """The table's rows in RFC 4180 form; shares and changes in percent, a figure that there is not left empty."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    headings = [
+        f"{column.heading} (%)" if column.kind in ("share", "change") else column.heading for column in table.columns
+    ]
+    writer.writerow([*headings, "Markers", "Release", "Notice"])
+    writer.writerows(_line(cells, release) for cells in [*table.rows, *table.total_rows])
+    return file.getvalue()

@@ -1,0 +1,96 @@
+"""Charts over quarters: pure functions of a frame."""
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboards.figures.style import DARK_BLUE, DARK_PINK, GREY, INK, TURQUOISE, quarter_axis, styled
+from dashboards.words import quarter_words
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series of a chart: the frame's column, its name, and a colour and a pattern that both tell it apart."""
+
+    key: str
+    name: str
+    colour: str
+    pattern: str = ""
+
+
+MODES = (
+    Series("smart_mode", "Smart, in smart mode", DARK_BLUE),
+    Series("traditional", "Smart, in traditional mode", TURQUOISE, "/"),
+    Series("advanced", "Advanced", DARK_PINK, "x"),
+    Series("non_smart", "Not smart", GREY, "."),
+)
+TYPES = (
+    Series("smets1", "SMETS1", TURQUOISE, "/"),
+    Series("smets2", "SMETS2", DARK_BLUE),
+    Series("advanced", "Advanced", DARK_PINK, "x"),
+    Series("non_smart", "Not smart", GREY, "."),
+)
+
+
+def _pattern(series: Series) -> dict[str, object]:
+    # Dark strokes on the series' colour: the pattern must survive a print in grey.
+    return {"shape": series.pattern, "fgcolor": INK, "bgcolor": series.colour, "size": 8, "solidity": 0.2}
+
+
+def stacked_stock(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -> go.Figure:
+    """Meters in place at the end of each quarter as stacked areas."""
+    quarters = frame["quarter"].to_list()
+    figure = go.Figure()
+    for one in series:
+        figure.add_scatter(
+            x=[quarter_words(quarter) for quarter in quarters],
+            y=frame[one.key].to_list(),
+            name=one.name,
+            mode="lines",
+            stackgroup="meters",
+            line={"color": INK, "width": 0.5},
+            fillcolor=one.colour,
+            fillpattern=_pattern(one) if one.pattern else None,
+            hovertemplate="%{y:,}",
+        )
+    figure = quarter_axis(styled(figure, title), quarters)
+    return figure.update_yaxes(tickformat=",", rangemode="tozero")
+
+
+def stacked_installations(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -> go.Figure:
+    """Meters fitted in each quarter as stacked bars."""
+    quarters = frame["quarter"].to_list()
+    figure = go.Figure()
+    for one in series:
+        figure.add_bar(
+            x=[quarter_words(quarter) for quarter in quarters],
+            y=frame[one.key].to_list(),
+            name=one.name,
+            marker={"color": one.colour, "pattern": _pattern(one) if one.pattern else None},
+            hovertemplate="%{y:,}",
+        )
+    figure.update_layout(barmode="stack")
+    figure = quarter_axis(styled(figure, title), quarters)
+    return figure.update_yaxes(tickformat=",", rangemode="tozero")
+
+
+def coverage_lines(frame: pl.DataFrame, fuels: tuple[str, ...], title: str) -> go.Figure:
+    """The share of meters that are smart or advanced, a line a fuel, each named at its end."""
+    looks = {"ELECTRICITY": ("Electricity", DARK_BLUE, "solid"), "GAS": ("Gas", DARK_PINK, "dash")}
+    quarters = frame["quarter"].to_list()
+    figure = go.Figure()
+    for fuel in fuels:
+        name, colour, dash = looks[fuel]
+        part, whole = frame[f"{fuel.lower()}_smart_and_advanced"], frame[f"{fuel.lower()}_meters"]
+        figure.add_scatter(
+            x=[quarter_words(quarter) for quarter in quarters],
+            y=[100 * p / w if w else None for p, w in zip(part, whole, strict=True)],
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 3},
+            hovertemplate="%{y:.1f}%",
+        )
+    figure = quarter_axis(styled(figure, title, 340), quarters)
+    figure.update_layout(showlegend=True)
+    return figure.update_yaxes(ticksuffix="%", range=[0, 100], dtick=20)

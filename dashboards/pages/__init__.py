@@ -1,0 +1,99 @@
+"""Every page, and what stands around its content."""
+
+from dataclasses import dataclass
+
+from dash import html
+from dash.development.base_component import Component
+
+from dashboards.components.filter_form import filter_form
+from dashboards.components.frame import SERVICE_NAME, Link, page_frame
+from dashboards.filters import NAMES, Filters, Parsed, form_fields, parse
+from dashboards.pages import compared, home, installations, problem, stock
+from dashboards.pages.page import Page
+from dashboards.pages.problem import Problem
+from dashboards.store import PublishedStore, Release, StoreUnreadable
+
+PAGES = (home.PAGE, stock.PAGE, installations.PAGE, compared.SUPPLIER_PAGE, compared.REGION_PAGE)
+BY_PATH = {page.path: page for page in PAGES}
+DEFINITIONS = (
+    ("Smart meter", "a SMETS1 or SMETS2 meter, in smart or in traditional mode."),
+    ("Smart mode", "the supplier can operate the meter remotely; in traditional mode it has to be read by hand."),
+    ("Advanced meter", "a meter in business premises that stores readings and can be read from afar."),
+    ("Share smart or advanced", "smart and advanced meters out of all meters. Electricity and gas meters count apart."),
+    (
+        "Installed",
+        "smart and advanced meters fitted in the quarter, without smart meters that replaced smart meters and without "
+        "meters that are not smart, as in official statistics.",
+    ),
+    ("Quarter", "a calendar quarter by the local date in Great Britain; stock is counted at its end."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page as it is sent: its title, the status of the answer and its components."""
+
+    title: str
+    status: int
+    body: html.Div
+
+
+def _links(path: str, filters: Filters) -> list[Link]:
+    """Each page, narrowed by those of the present filters that it offers too."""
+    links = []
+    for page in PAGES:
+        query = filters.only(name for name in NAMES if name in page.filters).as_query
+        links.append(Link(page.name, page.path + (f"?{query}" if query else ""), page.path == path))
+    return links
+
+
+def _notices(notices: tuple[str, ...]) -> list[Component]:
+    if not notices:
+        return []
+    heading = html.P(html.Strong("Not every filter in the address could be used"))
+    return [html.Div([heading, html.Ul([html.Li(notice) for notice in notices])], className="notice")]
+
+
+def _definitions() -> html.Section:
+    items = [html.Div([html.Dt(word), html.Dd(meaning)]) for word, meaning in DEFINITIONS]
+    return html.Section([html.H2("What the words mean"), html.Dl(items)], className="definitions")
+
+
+def _published(release: Release) -> str:
+    day = release.published_at
+    return f"{release.title}, published {day.day} {day:%B %Y}. Release: {release.key.vintage}."
+
+
+def _content(page: Page, release: Release, parsed: Parsed) -> list[Component]:
+    offered = tuple(field for field in form_fields(release) if field.name in page.filters)
+    lead = [html.P(page.lead, className="lead")] if page.lead else []
+    return [
+        html.H1(page.heading),
+        *lead,
+        *_notices(parsed.notices),
+        filter_form(page.path, offered, parsed.filters),
+        *page.layout(release, parsed.filters),
+        _definitions(),
+    ]
+
+
+def _problem_view(found: Problem, notice: str = "") -> View:
+    body = page_frame(problem.layout(found), _links("", Filters()), notice, "")
+    return View(f"{found.heading} – {SERVICE_NAME}", found.status, body)
+
+
+def view(store: PublishedStore, path: str, search: str) -> View:
+    """The page at a path with a query string; a page that says so where there is nothing to show."""
+    try:
+        release = store.release()
+    except StoreUnreadable:
+        return _problem_view(problem.STORE_UNREADABLE)
+    if release is None:
+        return _problem_view(problem.NOTHING_PUBLISHED)
+    page = BY_PATH.get(path)
+    if page is None:
+        return _problem_view(problem.NO_SUCH_PAGE, release.data_notice)
+    parsed = parse(search, page.filters, release)
+    links = _links(path, parsed.filters)
+    body = page_frame(_content(page, release, parsed), links, release.data_notice, _published(release))
+    return View(f"{page.heading} – {SERVICE_NAME}", problem.OK, body)

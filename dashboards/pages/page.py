@@ -1,0 +1,28 @@
+"""What a page is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dash.development.base_component import Component
+
+from dashboards.filters import Filters
+from dashboards.store import Release
+from dashboards.tables import Table
+
+TIME_FILTERS = ("fuel", "sector", "supplier", "region")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its path, its name in the navigation, its heading, the filters it offers, its content and its tables.
+
+    `layout` and `tables` are pure functions of a release and the filters; the tables are also the CSV files.
+    """
+
+    path: str
+    name: str
+    heading: str
+    filters: tuple[str, ...]
+    layout: Callable[[Release, Filters], list[Component]]
+    tables: Callable[[Release, Filters], tuple[Table, ...]]
+    lead: str = ""

@@ -1,0 +1,105 @@
+"""What the pages say in sentences; alt texts are made here, from the frame that the chart is drawn from."""
+
+import polars as pl
+
+from dashboards.figures.over_time import Series
+from dashboards.filters import COMPARABLE, EVERY, REPLACEMENTS, Filters
+from dashboards.queries import earlier, in_quarter
+from dashboards.words import (
+    METER_TYPE_WORDS,
+    compared,
+    count,
+    joined,
+    quarter_words,
+    quarters_earlier,
+    region_words,
+    share,
+    source_words,
+)
+from schemas.geography import GREAT_BRITAIN
+
+NO_FIGURES = "There are no figures for this selection."
+FITTED_NOUNS = {
+    COMPARABLE: "new smart and advanced meters were fitted",
+    REPLACEMENTS: "smart meters were fitted in place of smart meters",
+    EVERY: "meters of any kind were fitted",
+}
+
+
+def _kinds(filters: Filters) -> str:
+    codes = [code.lower().replace("_", "-") for code in (filters.sector, filters.fuel) if code]
+    types = [METER_TYPE_WORDS[filters.meter_type]] if filters.meter_type else []
+    return " ".join([*codes, *types, "meters"])
+
+
+def meters_of(filters: Filters) -> str:
+    """The meters that the filters leave, such as `domestic gas meters supplied by Utilita in Wales`."""
+    supplied = f" supplied by {source_words(filters.supplier)}" if filters.supplier else ""
+    return f"{_kinds(filters)}{supplied} in {region_words(filters.region or GREAT_BRITAIN)}"
+
+
+def coverage_answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
+    """How many meters are smart or advanced, and what share that is."""
+    smart, meters = row.get("smart_and_advanced") or 0, row.get("meters") or 0
+    if not meters:
+        return f"There were no {meters_of(filters)} at the end of {quarter_words(quarter)}."
+    of = f"{count(smart)} of {count(meters)} {meters_of(filters)}"
+    return f"At the end of {quarter_words(quarter)}, {of} were smart or advanced: {share(smart, meters)}."
+
+
+def mode_answer(row: dict[str, int | None]) -> str:
+    """How many smart meters work in smart mode."""
+    smart, in_mode = row.get("smart") or 0, row.get("smart_mode") or 0
+    if not smart:
+        return "None of them was a SMETS smart meter."
+    return f"Of {count(smart)} smart meters, {count(in_mode)} were in smart mode: {share(in_mode, smart)}."
+
+
+def comparisons(frame: pl.DataFrame, quarter: str) -> tuple[str, str]:
+    """The installations of a quarter against the quarter before and against the same quarter of the year before."""
+    now = in_quarter(frame, quarter).get("installations") or 0
+    before, year = (
+        compared(now, earlier(frame, quarter, steps, "installations"), quarters_earlier(quarter, steps))
+        for steps in (1, 4)
+    )
+    return before, year
+
+
+def installations_answer(frame: pl.DataFrame, quarter: str, filters: Filters) -> str:
+    """How many meters were fitted in a quarter, and how that compares."""
+    fitted = in_quarter(frame, quarter).get("installations") or 0
+    noun = f"{FITTED_NOUNS[filters.basis or COMPARABLE]} ({meters_of(filters)})"
+    return f"In {quarter_words(quarter)}, {count(fitted)} {noun}: {joined(list(comparisons(frame, quarter)))}."
+
+
+def ends(frame: pl.DataFrame, series: tuple[Series, ...]) -> str:
+    """Each series in the first and in the last quarter: the alt text of a chart over time."""
+    if frame.is_empty() or not series:
+        return NO_FIGURES
+    first, last = frame.row(0, named=True), frame.row(-1, named=True)
+    parts = [f"{one.name} from {count(first[one.key])} to {count(last[one.key])}" for one in series]
+    return f"From {quarter_words(first['quarter'])} to {quarter_words(last['quarter'])}: {'; '.join(parts)}."
+
+
+def coverage_ends(frame: pl.DataFrame, fuels: tuple[str, ...]) -> str:
+    """The share of each fuel in the first and in the last quarter: the alt text of the lines."""
+    if frame.is_empty():
+        return NO_FIGURES
+    first, last = frame.row(0, named=True), frame.row(-1, named=True)
+    parts = []
+    for fuel in (fuel.lower() for fuel in fuels):
+        then, now = (share(row[f"{fuel}_smart_and_advanced"], row[f"{fuel}_meters"]) for row in (first, last))
+        parts.append(f"{fuel} from {then} to {now}")
+    return f"From {quarter_words(first['quarter'])} to {quarter_words(last['quarter'])}: {'; '.join(parts)}."
+
+
+def best_and_least(frame: pl.DataFrame, label: str) -> str:
+    """The rows with the highest and the lowest share: the alt text of a comparison, whose frame is in that order."""
+    known = frame.filter(pl.col("meters") > 0)
+    if known.is_empty():
+        return NO_FIGURES
+    top, low = known.row(0, named=True), known.row(-1, named=True)
+    shares = [f"{row[label]} ({share(row['smart_and_advanced'], row['meters'])})" for row in (top, low)]
+    if len(known) == 1:
+        return f"Share of meters that are smart or advanced: {shares[0]}."
+    return f"Share of meters that are smart or advanced: highest {shares[0]}, lowest {shares[1]}."

@@ -1,0 +1,218 @@
+"""Opens a store read-only and reads the newest published release from it into memory, once a release."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import polars as pl
+import sqlalchemy as sa
+
+from dashboards.markers import marker_bits
+from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_TABLES, Table
+
+BATCH_ROWS = 50_000
+MILLISECONDS = 1_000
+# No page tells credit from prepayment, so the store adds the two up before anything is read.
+STOCK_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode")
+INSTALLATION_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "install_reason")
+
+
+class DashboardError(Exception):
+    """Something that the person who starts the dashboard can put right; the text is one sentence for them."""
+
+
+class StoreUnreadable(DashboardError):
+    """The store cannot be read: it is missing, is no store, refuses us, or has other tables than ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseKey:
+    """What tells one published state from another; a draft keeps its vintage, so the time counts too."""
+
+    vintage: str
+    published_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One published release in memory.
+
+    `stock` has STOCK_DIMENSIONS, `kind` (SMART_MODE, TRADITIONAL, ADVANCED, NON_SMART), meters and marker bits;
+    `installations` has INSTALLATION_DIMENSIONS, installations and marker bits. `quarters` runs from the oldest
+    to `last_quarter` and has no gap.
+    """
+
+    key: ReleaseKey
+    title: str
+    published_at: datetime
+    last_quarter: str
+    data_notice: str
+    marker: str
+    quarters: tuple[str, ...]
+    stock: pl.DataFrame
+    installations: pl.DataFrame
+
+
+def _selectable(table: Table) -> sa.TableClause:
+    return sa.table(table.name, *(sa.column(name) for name in table.column_names))
+
+
+RELEASES, STOCK, INSTALLATIONS = (
+    _selectable(table) for table in (PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_INSTALLATIONS)
+)
+
+
+def _sqlite_engine(path: str | None) -> sa.Engine:
+    if not path or not Path(path).is_file():
+        raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
+    address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
+        # read as it stood at one moment, whatever is published meanwhile.
+        return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _engine(url_text: str) -> sa.Engine:
+    try:
+        url = sa.make_url(url_text)
+    except sa.exc.ArgumentError as error:
+        raise StoreUnreadable("The store's address is not understood; it looks like sqlite:///rollout.db.") from error
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite_engine(url.database)
+    if backend != "postgresql":
+        raise StoreUnreadable(f"A store is a sqlite or postgresql address, not {backend}.")
+    read_only = {"options": "-c default_transaction_read_only=on"}
+    try:
+        return sa.create_engine(url, isolation_level="REPEATABLE READ", connect_args=read_only)
+    except ImportError as error:
+        raise StoreUnreadable("The driver for postgresql is not installed.") from error
+
+
+def _published_at(stored: object) -> datetime:
+    match stored:
+        case datetime():
+            moment = stored
+        case int():
+            moment = datetime.fromtimestamp(stored / MILLISECONDS, UTC)
+        case _:
+            moment = datetime.fromisoformat(str(stored))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def quarters_between(first: str, last: str) -> tuple[str, ...]:
+    """Every quarter from the first to the last, both included, as `2026Q3`."""
+    start, end = (int(quarter[:4]) * 4 + int(quarter[5]) - 1 for quarter in (first, last))
+    return tuple(f"{number // 4}Q{number % 4 + 1}" for number in range(start, end + 1))
+
+
+def _frame(connection: sa.Connection, query: sa.Select[tuple[object, ...]], value: str) -> pl.DataFrame:
+    names = [column.name for column in query.selected_columns]
+    dimensions = [name for name in names if name not in (value, "marker")]
+    schema: dict[str, pl.DataType] = {name: pl.String() for name in names} | {value: pl.Int64()}
+    categories = pl.col(dimensions).cast(pl.Categorical)
+    rows = connection.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
+    parts: Iterator[pl.DataFrame] = (
+        pl.DataFrame([tuple(row) for row in part], schema=schema, orient="row").with_columns(categories, marker_bits())
+        for part in rows.partitions(BATCH_ROWS)
+    )
+    empty = pl.DataFrame(schema=schema).with_columns(categories, marker_bits())
+    return pl.concat([empty, *parts]).drop("marker")
+
+
+def _query(source: sa.TableClause, dimensions: tuple[str, ...], value: str) -> sa.Select[tuple[object, ...]]:
+    columns = [source.c[name] for name in dimensions]
+    return (
+        sa.select(*columns, sa.func.sum(source.c[value]).label(value), source.c.marker)
+        .where(source.c.vintage == sa.bindparam("vintage"), source.c.quarter <= sa.bindparam("last_quarter"))
+        .group_by(*columns, source.c.marker)
+    )
+
+
+STOCK_QUERY = _query(STOCK, STOCK_DIMENSIONS, "meters")
+INSTALLATIONS_QUERY = _query(INSTALLATIONS, INSTALLATION_DIMENSIONS, "installations")
+
+
+def _kind() -> pl.Expr:
+    """How a meter counts in the headlines, by type and, for SMETS meters, by operating mode."""
+    kind = pl.when(pl.col("meter_type").cast(pl.String).is_in(["ADVANCED", "NON_SMART"]))
+    by_mode = pl.when(pl.col("operating_mode").cast(pl.String) == "SMART").then(pl.lit("SMART_MODE"))
+    by_mode = by_mode.otherwise(pl.lit("TRADITIONAL"))
+    return kind.then(pl.col("meter_type").cast(pl.String)).otherwise(by_mode).cast(pl.Categorical).alias("kind")
+
+
+class PublishedStore:
+    """The published tables of one store. Threads may share it; it reads nothing but `published_*`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._release: Release | None = None
+
+    def release(self) -> Release | None:
+        """The newest release, or None where nothing is published yet; raises StoreUnreadable.
+
+        A release does not change, so it is read once and kept until another takes its place.
+        """
+        try:
+            with self._engine.connect() as connection:
+                return self._current(connection)
+        except (sa.exc.SQLAlchemyError, ValueError) as error:
+            raise StoreUnreadable("The store could not be read.") from error
+
+    def check(self) -> None:
+        """Raises StoreUnreadable unless every published table that exists has the columns we read."""
+        try:
+            inspector = sa.inspect(self._engine)
+            present = set(inspector.get_table_names()) | set(inspector.get_view_names())
+            for table in PUBLISHED_TABLES:
+                if table.name in present:
+                    names = {column["name"] for column in inspector.get_columns(table.name)}
+                    _require_columns(table, names)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreUnreadable("The store could not be read: it is damaged, is no store, or refused us.") from error
+
+    def _current(self, connection: sa.Connection) -> Release | None:
+        if not sa.inspect(connection).has_table(PUBLISHED_RELEASES.name):
+            return None
+        row = connection.execute(sa.select(RELEASES).order_by(RELEASES.c.published_at.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        key = ReleaseKey(row.vintage, str(row.published_at))
+        with self._lock:
+            if self._release is None or self._release.key != key:
+                self._release = _load(connection, key, row)
+            return self._release
+
+
+def _require_columns(table: Table, present: set[str]) -> None:
+    missing = [name for name in table.column_names if name not in present]
+    if missing:
+        raise StoreUnreadable(f"The store is of another version: {table.name} has no column {missing[0]}.")
+
+
+def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, ...]]) -> Release:
+    wanted = {"vintage": row.vintage, "last_quarter": row.last_quarter}
+    stock = _frame(connection, STOCK_QUERY.params(wanted), "meters").with_columns(_kind()).rechunk()
+    installations = _frame(connection, INSTALLATIONS_QUERY.params(wanted), "installations").rechunk()
+    first = stock["quarter"].cast(pl.String).min()
+    quarters = quarters_between(str(first or row.last_quarter), row.last_quarter)
+    moment = _published_at(row.published_at)
+    words = (row.title, moment, row.last_quarter, row.data_notice, row.marker or "")
+    return Release(key, *words, quarters, stock, installations)
+
+
+def open_published(store_url: str) -> PublishedStore:
+    """The published tables of a store, opened read-only; raises StoreUnreadable where they cannot be read."""
+    store = PublishedStore(_engine(store_url))
+    store.check()
+    return store
