@@ -7,6 +7,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from fastavro.schema import to_parsing_canonical_form
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def test_fingerprints_of_primitives_are_the_published_ones(primitive: str, expec
 @pytest.mark.parametrize("record", codes.RECORDS)
 def test_a_record_s_fingerprint_is_crc_64_avro_of_its_canonical_form(record: str) -> None:
     version = registry.current()[record]
-    canonical = fastavro.schema.to_parsing_canonical_form(version.schema)
+    canonical = to_parsing_canonical_form(version.schema)
     assert version.fingerprint == rabin(canonical).to_bytes(8, "little")
 
 
