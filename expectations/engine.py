@@ -1,0 +1,93 @@
+"""The one place that starts Great Expectations; importing this module takes seconds.
+
+The suites run on a pandas frame whose index is the row key, so that a result lists the keys of the rows that fail.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+# Before the import: no usage statistics, and no network.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+_showwarning = warnings.showwarning
+
+import great_expectations  # noqa: E402
+
+from expectations.rows import row_wise, type_json  # noqa: E402
+
+if warnings.showwarning is not _showwarning:
+    # Great Expectations sends every Python warning of the process to its log; give them back.
+    logging.captureWarnings(False)
+
+RESULT_FORMAT = {
+    "result_format": "COMPLETE",
+    "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What Great Expectations found for one expectation: the row keys that fail, or why it could not say."""
+
+    reason_code: str
+    severity: str
+    failed: int
+    rows: Sequence[int]
+    error: str | None
+
+
+class Engine:
+    """An ephemeral context of Great Expectations and the suites it was given, in their JSON form."""
+
+    def __init__(self, suites: Iterable[type_json]) -> None:
+        context = great_expectations.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}  # pyright: ignore[reportAttributeAccessIssue]
+        asset = context.data_sources.add_pandas("facts").add_dataframe_asset("block")
+        self._block = asset.add_batch_definition_whole_dataframe("block")
+        self._suites = {suite["name"]: _suite(suite) for suite in suites}
+
+    def verdicts(self, suite: str, facts: pl.DataFrame, key: str) -> list[Verdict]:
+        """One verdict an expectation of the suite on all rows of the facts; `key` names the column of row keys."""
+        batch = self._block.get_batch(batch_parameters={"dataframe": pandas_frame(facts, key)})
+        results = batch.validate(self._suites[suite], result_format=RESULT_FORMAT).results
+        return [_verdict(result) for result in results]
+
+
+def _suite(suite: type_json) -> great_expectations.ExpectationSuite:
+    expectations = [row_wise(expectation) for expectation in suite["expectations"]]
+    return great_expectations.ExpectationSuite(name=suite["name"], expectations=expectations)
+
+
+def _verdict(result: Any) -> Verdict:
+    meta, found = result.expectation_config.meta, result.result or {}
+    failed = found.get("unexpected_count", -1)
+    error = None if failed >= 0 else str(result.exception_info)
+    return Verdict(meta["reason_code"], meta["severity"], failed, found.get("unexpected_index_list") or (), error)
+
+
+def pandas_frame(facts: pl.DataFrame, key: str) -> pd.DataFrame:
+    """The facts as Great Expectations judges them fastest: NumPy columns, texts as categories, the key as the index.
+
+    Nulls become NaN, so booleans and integers that have any become floats (integers are exact below 2**53).
+    """
+    columns = {name: _pandas_column(facts[name]) for name in facts.columns if name != key}
+    return pd.DataFrame(columns, index=pd.Index(facts[key].to_numpy()))
+
+
+def _pandas_column(column: pl.Series) -> np.ndarray[Any, Any] | pd.Categorical:
+    if column.dtype == pl.String:
+        codes = column.to_arrow().dictionary_encode()
+        return pd.Categorical.from_codes(
+            codes.indices.fill_null(-1).to_numpy(zero_copy_only=False), codes.dictionary.to_pylist()
+        )
+    if column.null_count() == 0:
+        return column.to_numpy()
+    return column.cast(pl.Float32 if column.dtype == pl.Boolean else pl.Float64).to_numpy()
