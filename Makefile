@@ -78,7 +78,7 @@ define install
 		echo "Python 3.11 is needed and was not found; install it, or name it with PYTHON=/path/to/python3.11." >&2; \
 		exit 2; fi; \
 	echo "Setting up $(1) with hashed requirements"; \
-	[ -x $(1)/bin/python ] || "$$python" -m venv $(1); \
+	[ -x $(1)/bin/pip ] || "$$python" -m venv $(1); \
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt; \
 	export VIRTUAL_ENV="$(CURDIR)/$(1)"; \
 	$(1)/bin/uv pip sync --quiet --require-hashes --build-constraints requirements/all.txt \
