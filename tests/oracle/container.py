@@ -1,0 +1,207 @@
+"""Reads Avro object containers record by record, and block by block where they are damaged.
+
+A container is a header (magic, metadata, 16-byte sync marker) and blocks; a block is the number of records, the
+number of bytes, the bytes and the sync marker again. A block is read whole or lost whole.
+"""
+
+import io
+import json
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.read import SchemaResolutionError
+
+from schemas.codes import RECORDS
+from schemas.registry import by_fingerprint, current, schema_fingerprint
+from tests.oracle.event import Event, Lost, sent
+
+MAGIC = b"Obj\x01"
+SYNC_BYTES = 16
+METADATA = {"type": "map", "values": "bytes"}
+FIRST_DAY = date(1970, 1, 1)
+DAMAGE = (
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    SchemaResolutionError,
+    lzma.LZMAError,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a container says of itself, and where its blocks begin."""
+
+    metadata: dict[str, bytes]
+    sync: bytes
+    blocks_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block as found: how many records it claims (None: unbelievable), and its bytes if they are all there."""
+
+    records: int | None
+    intact: bytes | None
+
+
+def files(paths: Iterable[Path]) -> list[Path]:
+    """The container files among and under the paths, sorted."""
+    found: set[Path] = set()
+    for path in paths:
+        found.update(path.rglob("*.avro") if path.is_dir() else [path])
+    return sorted(found)
+
+
+def read(path: Path) -> Iterator[Event | Lost]:
+    """Every record of a file, and a note of what could not be read; the owner is the parent folder's name."""
+    owner, data = path.resolve().parent.name, path.read_bytes()
+    header = read_header(data)
+    if header is None:
+        yield Lost(owner, "", "UNDECODABLE", None)
+        return
+    received_at = received(header)
+    schema = schema_of(header)
+    known = known_record(schema)
+    record = known or named_record(schema)
+    for block in blocks(data, header):
+        events = decode(block, header, schema, known) if known else None
+        if events is None:
+            reason = "UNDECODABLE" if known else "UNKNOWN_SCHEMA"
+            yield Lost(owner, record, reason, block.records, received_at)
+        else:
+            yield from (sent({**event, "record": record}, owner, received_at) for event in events)
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header of a container, or None where there is none to be read."""
+    stream = io.BytesIO(data)
+    if stream.read(len(MAGIC)) != MAGIC:
+        return None
+    try:
+        metadata: Any = fastavro.schemaless_reader(stream, METADATA, None)
+    except DAMAGE:
+        return None
+    sync = stream.read(SYNC_BYTES)
+    return Header(metadata, sync, stream.tell()) if len(sync) == SYNC_BYTES else None
+
+
+def schema_of(header: Header) -> dict[str, Any]:
+    """The schema that the container was written with; empty where it is no record schema."""
+    try:
+        schema = json.loads(header.metadata.get("avro.schema", b""))
+    except ValueError:
+        return {}
+    return schema if isinstance(schema, dict) and schema.get("type") == "record" else {}
+
+
+def known_record(schema: dict[str, Any]) -> str:
+    """The record that the schema is a published version of; empty where it is none."""
+    try:
+        version = by_fingerprint().get(schema_fingerprint(schema))
+    except (*DAMAGE, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType):
+        return ""
+    return version.record if version else ""
+
+
+def named_record(schema: dict[str, Any]) -> str:
+    """The record that a schema we do not know calls itself; empty where we know none of that name."""
+    name = str(schema.get("name", "")).rpartition(".")[2]
+    return name if name in RECORDS else ""
+
+
+def received(header: Header) -> int | None:
+    """When the container was received, as it says itself: ISO 8601 or milliseconds as text."""
+    text = header.metadata.get("received_at", b"").decode("utf-8", errors="replace")
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return int(moment.timestamp() * 1000)
+
+
+def read_long(data: bytes, at: int) -> tuple[int, int]:
+    """The zigzag variable-length integer at a position, and the position after it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
+
+
+def blocks(data: bytes, header: Header) -> Iterator[Block]:
+    """The blocks of a container; after a damaged one the next sync marker is looked for."""
+    at = header.blocks_at
+    while at < len(data):
+        begin = at
+        try:
+            records, at = read_long(data, at)
+            size, at = read_long(data, at)
+        except IndexError:
+            yield Block(None, None)
+            return
+        believable = 0 < records <= size
+        end = at + size
+        if size >= 0 and records >= 0 and data[end : end + SYNC_BYTES] == header.sync:
+            at = end + SYNC_BYTES
+            yield Block(records, data[begin:at])
+        else:
+            yield Block(records if believable else None, None)
+            marker = data.find(header.sync, begin)
+            at = len(data) if marker < 0 else marker + SYNC_BYTES
+
+
+def decode(block: Block, header: Header, schema: dict[str, Any], record: str) -> list[dict[str, Any]] | None:
+    """All records of a block resolved to the current schema, times as numbers; None where one cannot be read."""
+    if block.intact is None:
+        return None
+    wanted = current()[record].schema
+    try:
+        stream = io.BytesIO(plain_header(header, schema) + block.intact)
+        events: list[Any] = list(fastavro.reader(stream, without_logical_types(wanted)))
+    except DAMAGE:
+        return None
+    return [with_dates(event, wanted) for event in events]
+
+
+def plain_header(header: Header, schema: dict[str, Any]) -> bytes:
+    """A header like the container's whose schema leaves times as numbers, so that no value is out of range."""
+    out = io.BytesIO()
+    out.write(MAGIC)
+    metadata = {**header.metadata, "avro.schema": json.dumps(without_logical_types(schema)).encode()}
+    fastavro.schemaless_writer(out, METADATA, metadata)
+    out.write(header.sync)
+    return out.getvalue()
+
+
+def without_logical_types(schema: Any) -> Any:
+    """The schema with its logical types left out."""
+    if isinstance(schema, list):
+        return [without_logical_types(part) for part in schema]
+    if isinstance(schema, dict):
+        return {name: without_logical_types(part) for name, part in schema.items() if name != "logicalType"}
+    return schema
+
+
+def with_dates(event: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The event with its days as dates."""
+    days = [field["name"] for field in schema["fields"] if '"date"' in json.dumps(field["type"])]
+    made = {name: FIRST_DAY + timedelta(days=event[name]) for name in days if event[name] is not None}
+    return {**event, **made}
