@@ -1,0 +1,167 @@
+"""The bounded driver: plans files, runs the flow on a Beam runner, checks the balance, hands over what to keep.
+
+`count` knows no store; `run` and `verify` on the command line decide what becomes of its answer.
+"""
+
+import logging
+import os
+import pickle
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apache_beam as beam
+import polars as pl
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import quarantine
+from pipelines.columns import SOURCE_CODES
+from pipelines.conservation import Balance, balance_of
+from pipelines.flow import flow
+from pipelines.fold import Counted, added
+from pipelines.outcome import Outcome, of_losses
+from pipelines.progress import Progress, progress
+from pipelines.pseudonym import Key
+from pipelines.quarterly.cellkeys import named_cells
+from pipelines.source.files import Plan
+from pipelines.transforms import Settings
+
+# One shard holds some ten thousand meters, and a meter has some ten events.
+EVENTS_A_SHARD: Final = 100_000
+# Below this a second worker costs more (it imports Great Expectations for itself) than it saves.
+EVENTS_FOR_TWO_WORKERS: Final = 400_000
+POLL_SECONDS: Final = 0.5
+_OUTCOME_FILE: Final = "outcome.pickle"
+_COUNTED_FILE: Final = "counted.pickle"
+
+Show = Callable[[Progress], None]
+
+
+class PipelineError(RuntimeError):
+    """The Beam pipeline ended in an error of ours or of the machine; the message is its last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to run: folder for keys and work, shard count (None: by the events), as-at in milliseconds, Beam options."""
+
+    home: Path
+    shards: int | None = None
+    as_at: int | None = None
+    beam_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that a bounded run finds out, in the columns of the ledger tables, and whether it balances."""
+
+    cells: pl.DataFrame
+    intake: pl.DataFrame
+    quarantine: pl.DataFrame
+    warnings: pl.DataFrame
+    balance: Balance
+
+
+def count(plan: Plan, key: Key, how: How, show: Show) -> Answer:
+    """The exact cells of all planned events, with intake, quarantine and warnings. Raises PipelineError."""
+    with _work_folder(how.home) as work:
+        shards = how.shards or max(1, -(-plan.records // EVENTS_A_SHARD))
+        settings = Settings(str(work), str(how.home), key.key_id, shards, how.as_at)
+        if plan.packets:
+            with _shown(str(work), show):
+                _run(plan, settings, options_for(plan.records, how.beam_options))
+        outcome = Outcome.of([_load(work / _OUTCOME_FILE, Outcome.of([])), of_losses(plan.losses)])
+        return _answer(outcome, _load(work / _COUNTED_FILE, added([])))
+
+
+@contextmanager
+def _work_folder(home: Path) -> Iterator[Path]:
+    folder = home / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _shown(work: str, show: Show) -> Iterator[None]:
+    """Shows the progress from a thread while the pipeline runs."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_SECONDS):
+            show(progress(work))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        show(progress(work))
+
+
+def options_for(records: int, given: Sequence[str]) -> list[str]:
+    """Beam options: DirectRunner on all cores where the work is worth it, unless the given ones say otherwise."""
+    options = list(given)
+    if not any(option.split("=")[0] == "--runner" for option in options):
+        options.append("--runner=DirectRunner")
+    direct = not any(option.startswith("--direct_") for option in options)
+    if "--runner=DirectRunner" in options and direct and records >= EVENTS_FOR_TWO_WORKERS:
+        workers = len(os.sched_getaffinity(0))
+        options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    return options
+
+
+def _run(plan: Plan, settings: Settings, options: list[str]) -> None:
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    try:
+        with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+            results = flow(pipeline | "List the packets" >> beam.Create(plan.packets), settings)
+            for name, label in ((_OUTCOME_FILE, "Keep the outcome"), (_COUNTED_FILE, "Keep the counts")):
+                collection = results.outcome if name == _OUTCOME_FILE else results.counted
+                _ = collection | label >> beam.Map(keep, f"{settings.work}/{name}")
+    except Exception as error:
+        raise PipelineError(_last_line(error)) from error
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+def keep(value: Any, path: str) -> None:
+    """Writes a result where the driver finds it, whole or not at all."""
+    part = Path(f"{path}.part")
+    part.write_bytes(pickle.dumps(value))
+    part.replace(path)
+
+
+def _load(path: Path, otherwise: Any) -> Any:
+    # Only the file that our own pipeline wrote into our own folder a moment ago.
+    return pickle.loads(path.read_bytes()) if path.exists() else otherwise
+
+
+def _answer(outcome: Outcome, counted: Counted) -> Answer:
+    meters = counted.intake.select(
+        owner=pl.Series(SOURCE_CODES, dtype=pl.String).gather(counted.intake["source"]),
+        status="status",
+        records="records",
+    )
+    intake = pl.concat([outcome.intake, meters]).group_by("owner", "status").agg(pl.col("records").sum())
+    rejected = pl.concat([outcome.quarantined, quarantine.of_rejections(counted.rejections)])
+    return Answer(
+        named_cells(counted.cells),
+        intake,
+        quarantine.with_sentences(rejected),
+        outcome.warnings,
+        balance_of(intake),
+    )

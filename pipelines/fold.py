@@ -1,0 +1,142 @@
+"""The pure core in one sentence: fold(history, events) -> (history, deltas).
+
+A history is the event frame of everything accepted by validation, each distinct content
+once, with `copies`. `deltas = recount(history + events) - recount(history)` over the touched
+meters only, so any order, batching, duplication and lateness end in the same cells.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from pipelines import columns
+from pipelines.history import copies, corrections
+from pipelines.quarterly.cellkeys import empty_cells, summed
+from pipelines.quarterly.counting import cells_of
+
+EVENT_ID_REUSED: Final = "EVENT_ID_REUSED"
+STATUSES: Final = ("accepted", "duplicate", "superseded", "pending", "rejected")
+_METER: Final = ["meter_a", "meter_b"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a history amounts to.
+
+    `cells`: `text`, `key`, `value`. `intake`: `source`, `status`, `records`. `rejections`: `source`, `record`,
+    `reason`, `records` (rejected by the history rules). Sources and records are codes; all counts are signed
+    in a difference.
+    """
+
+    cells: pl.DataFrame
+    intake: pl.DataFrame
+    rejections: pl.DataFrame
+
+    def minus(self, other: "Counted") -> "Counted":
+        """The difference, without what comes to 0."""
+        return added([self, other.negative()])
+
+    def negative(self) -> "Counted":
+        """The same with every count negated."""
+        records = -pl.col("records")
+        return Counted(
+            self.cells.with_columns(value=-pl.col("value")),
+            self.intake.with_columns(records),
+            self.rejections.with_columns(records),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A new history and the deltas to what was counted before."""
+
+    history: pl.DataFrame
+    deltas: Counted
+
+
+def added(parts: list[Counted]) -> Counted:
+    """The sum of counts."""
+    return Counted(
+        summed(pl.concat([empty_cells(), *(part.cells for part in parts)])),
+        _records(pl.concat([_EMPTY.intake, *(part.intake for part in parts)])),
+        _records(pl.concat([_EMPTY.rejections, *(part.rejections for part in parts)])),
+    )
+
+
+def _records(frame: pl.DataFrame) -> pl.DataFrame:
+    keys = [name for name in frame.columns if name != "records"]
+    return frame.group_by(keys).agg(pl.col("records").sum()).filter(pl.col("records") != 0)
+
+
+_EMPTY: Final = Counted(
+    empty_cells(),
+    pl.DataFrame(schema={"source": pl.UInt16, "status": pl.String, "records": pl.Int64}),
+    pl.DataFrame(schema={"source": pl.UInt16, "record": pl.UInt8, "reason": pl.String, "records": pl.Int64}),
+)
+
+
+def empty_history() -> pl.DataFrame:
+    """A history without events."""
+    return with_copies(columns.empty_events())
+
+
+def with_copies(events: pl.DataFrame) -> pl.DataFrame:
+    """An event frame as history rows: each stands for one copy."""
+    return events.with_columns(copies=pl.lit(1, pl.UInt32))
+
+
+def recount(history: pl.DataFrame) -> Counted:
+    """Everything that a history counts: rules 1 to 6 of the design. Additive over meters."""
+    lost = copies.losers(history)
+    standing_copies = history.filter(~lost) if lost.any() else history
+    roles = corrections.judge(standing_copies)
+    outcome = pl.select(
+        pl.when(pl.Series(roles.superseded))
+        .then(pl.lit("superseded"))
+        .when(pl.Series(roles.pending))
+        .then(pl.lit("pending"))
+        .when(pl.Series(roles.not_owner))
+        .then(pl.lit(corrections.NOT_OWNER))
+        .when(pl.Series(roles.type_mismatch))
+        .then(pl.lit(corrections.TYPE_MISMATCH))
+        .otherwise(pl.lit("accepted"))
+        .alias("outcome")
+    ).to_series()
+    reused = pl.Series("outcome", [EVENT_ID_REUSED], dtype=pl.String).new_from_index(0, int(lost.sum()))
+    judged = pl.concat(
+        [
+            standing_copies.select("source", "record", "copies", outcome),
+            history.filter(lost).select("source", "record", "copies", reused),
+        ]
+    )
+    stands = standing_copies if roles.stands.all() else standing_copies.filter(pl.Series(roles.stands))
+    return Counted(cells_of(stands), _intake(judged), _rejections(judged))
+
+
+def _intake(judged: pl.DataFrame) -> pl.DataFrame:
+    outcome = pl.col("outcome")
+    status = pl.when(outcome.is_in(STATUSES)).then(outcome).otherwise(pl.lit("rejected")).alias("status")
+    counted = judged.group_by("source", status).agg(records=pl.len().cast(pl.Int64))
+    again = judged.group_by("source").agg(records=(pl.col("copies").cast(pl.Int64) - 1).sum())
+    duplicates = again.select("source", pl.lit("duplicate").alias("status"), "records").filter(pl.col("records") != 0)
+    return pl.concat([counted, duplicates])
+
+
+def _rejections(judged: pl.DataFrame) -> pl.DataFrame:
+    rejected = judged.filter(~pl.col("outcome").is_in(STATUSES)).rename({"outcome": "reason"})
+    return rejected.group_by("source", "record", "reason").agg(records=pl.len().cast(pl.Int64))
+
+
+def fold(history: pl.DataFrame, events: pl.DataFrame) -> Fold:
+    """The history with new events in it, and the change in everything counted.
+
+    `events` is an event frame of accepted rows; `history` one with `copies` (see `empty_history`).
+    """
+    arrived = copies.distinct(with_copies(events))
+    meters = arrived.select(_METER).unique()
+    touched = history.join(meters, on=_METER, how="semi")
+    together = copies.distinct(pl.concat([touched, arrived]))
+    deltas = recount(together).minus(recount(touched)) if touched.height else added([recount(together)])
+    untouched = history.join(meters, on=_METER, how="anti") if touched.height else history
+    return Fold(pl.concat([untouched, together]), deltas)

@@ -1,0 +1,99 @@
+"""Rule 1: what is one event. Copies of equal content are one; of copies that differ, the earliest stands."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines import columns
+from pipelines.identifiers import uuid_texts
+from schemas.codes import RECORDS
+from schemas.registry import current
+
+_EPOCH: Final = date(1970, 1, 1)
+_MIX: Final = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+
+
+def mixed(frame: pl.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """One 64-bit number a row from columns of numbers: equal for equal rows, seldom equal for others.
+
+    It only finds candidates quickly; whoever uses it compares the columns themselves afterwards.
+    """
+    out = np.zeros(frame.height, dtype=np.uint64)
+    for place, name in enumerate(names):
+        values = frame[name].fill_null(0).to_numpy().astype(np.uint64)
+        out = (out ^ values) * _MIX[place % len(_MIX)]
+        out ^= out >> np.uint64(29)
+    return out
+
+
+def repeated(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which keys occur more than once."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    same = ordered[1:] == ordered[:-1]
+    out = np.zeros(len(keys), dtype=bool)
+    out[order[1:][same]] = True
+    out[order[:-1][same]] = True
+    return out
+
+
+def distinct(events: pl.DataFrame) -> pl.DataFrame:
+    """Event frame with `copies` in, the same with one row for each identity and content, copies added up."""
+    again = pl.Series(repeated(mixed(events, columns.IDENTITY)))
+    if not again.any():
+        return events
+    content = [name for name in events.columns if name != "copies"]
+    merged = events.filter(again).group_by(content).agg(pl.col("copies").sum())
+    return pl.concat([events.filter(~again), merged.select(events.columns)])
+
+
+def losers(events: pl.DataFrame) -> pl.Series:
+    """Which rows of a distinct frame lose to another copy with the same identity (EVENT_ID_REUSED)."""
+    again = repeated(mixed(events, columns.IDENTITY))
+    lost = np.zeros(events.height, dtype=bool)
+    if again.any():
+        rivals = events.filter(pl.Series(again)).with_columns(at=pl.Series(np.flatnonzero(again)))
+        standing = _with_text_where_needed(rivals).sort("reported_at", "text").unique(columns.IDENTITY, keep="first")
+        lost[rivals["at"].to_numpy()] = True
+        lost[standing["at"].to_numpy()] = False
+    return pl.Series(lost)
+
+
+def _with_text_where_needed(rivals: pl.DataFrame) -> pl.DataFrame:
+    """The rivals with `text`: their canonical content, written out only where `reported_at` does not decide."""
+    tied = pl.len().over([*columns.IDENTITY, "reported_at"]) > 1
+    rivals = rivals.with_columns(tied=tied)
+    texts = [canonical(row) if row["tied"] else "" for row in rivals.iter_rows(named=True)]
+    return rivals.with_columns(text=pl.Series(texts, dtype=pl.String))
+
+
+def canonical(row: Mapping[str, Any]) -> str:
+    """The content of one row of an event frame as canonical JSON: sorted keys, no spaces, milliseconds, ISO dates."""
+    record = RECORDS[row["record"]]
+    fields = {
+        field["name"]: _plain(row, record, field) for field in current()[record].schema["fields"]
+    }
+    del fields["meter_point_id"]
+    return json.dumps(fields | {"record": record}, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
+    name = field["name"]
+    if name == "event_id":
+        return uuid_texts(pl.Series([row["event_a"]]), pl.Series([row["event_b"]]))[0]
+    if name == "corrects":
+        return row["corrects_text"] or uuid_texts(pl.Series([row["corrects_a"]]), pl.Series([row["corrects_b"]]))[0]
+    if name == "source_id":
+        return columns.SOURCE_CODES[row["source"]]
+    if name == "meter_point_id" or row[name] is None:
+        return None
+    if (symbols := columns.field_symbols(record).get(name)) is not None:
+        return symbols[row[name]]
+    if "'date'" in str(field["type"]):
+        return (_EPOCH + timedelta(days=row[name])).isoformat()
+    return row[name]

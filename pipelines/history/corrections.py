@@ -1,0 +1,122 @@
+"""Rule 2: amendments and withdrawals find their root, and the newest of each root takes effect.
+
+Everything is worked out among the rows that take part (corrections and what they name), a
+few in a hundred; `Roles` then speaks of all rows.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines.history.copies import mixed
+from schemas.codes import ACTIONS
+
+NOT_OWNER: Final = "CORRECTION_NOT_OWNER"
+TYPE_MISMATCH: Final = "CORRECTION_TYPE_MISMATCH"
+
+_NEW: Final = ACTIONS.index("NEW")
+_VOID: Final = ACTIONS.index("VOID")
+_METER: Final = ("meter_a", "meter_b")
+_NAMED: Final = (*_METER, "corrects_a", "corrects_b")
+_ID: Final = (*_METER, "event_a", "event_b")
+
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What became of each row of a frame of standing copies; every row is in exactly one mask, `accepted` else.
+
+    An accepted row stands (`stands`) unless it is a winning VOID.
+    """
+
+    stands: Mask
+    superseded: Mask
+    pending: Mask
+    not_owner: Mask
+    type_mismatch: Mask
+
+    @property
+    def accepted(self) -> Mask:
+        """Rows that count as accepted: what stands, and withdrawals in force."""
+        return ~(self.superseded | self.pending | self.not_owner | self.type_mismatch)
+
+
+def may_correct(corrector: pl.Expr, owner: pl.Expr) -> pl.Expr:
+    """Who may correct whose events: today, a source its own."""
+    return corrector == owner
+
+
+def judge(events: pl.DataFrame) -> Roles:
+    """The roles of all rows of an event frame in which every identity stands once."""
+    none = np.zeros(events.height, dtype=bool)
+    corrections = np.flatnonzero(events["action"].to_numpy() != _NEW)
+    if not len(corrections):
+        return Roles(~none, none, none, none, none)
+    target, not_owner, mismatch = _targets(events, corrections)
+    root = _roots(target, not_owner | mismatch, corrections)
+    pending = none.copy()
+    pending[corrections] = (root[corrections] < 0) & ~(not_owner | mismatch)[corrections]
+    winners, superseded = _winners(events, root, corrections)
+    stands = ~(not_owner | mismatch | pending | superseded)
+    stands[winners] = events["action"].to_numpy()[winners] != _VOID
+    return Roles(stands, superseded, pending, not_owner, mismatch)
+
+
+def _targets(events: pl.DataFrame, corrections: Places) -> tuple[Places, Mask, Mask]:
+    """For each row the row it corrects (-1 for none), and which corrections are rejected for owner or type."""
+    keep = ("record", "source", *_ID)
+    naming = events[corrections].select(*keep, *_NAMED[2:], at=pl.Series(corrections))
+    naming = naming.filter(pl.col("corrects_a").is_not_null())
+    wanted = np.isin(mixed(events, _ID), mixed(naming, _NAMED))
+    named = events.select(keep).with_columns(to=pl.Series(np.arange(events.height))).filter(pl.Series(wanted))
+    pairs = naming.join(named, left_on=_NAMED, right_on=_ID, suffix="_to")
+    own = may_correct(pl.col("source"), pl.col("source_to"))
+    own_pairs = pairs.filter(own)
+    foreign = pairs.filter(~own)["at"].to_numpy()
+    target = np.full(events.height, -1, dtype=np.int64)
+    target[own_pairs["at"].to_numpy()] = own_pairs["to"].to_numpy()
+    not_owner, mismatch = np.zeros((2, events.height), dtype=bool)
+    not_owner[foreign] = True
+    not_owner &= target < 0
+    mismatch[own_pairs.filter(pl.col("record") != pl.col("record_to"))["at"].to_numpy()] = True
+    return target, not_owner, mismatch
+
+
+def _roots(target: Places, rejected: Mask, corrections: Places) -> Places:
+    """For each correction the NEW event at the end of its chain; -1 through a missing, rejected or circular link.
+
+    Pointer doubling: after k rounds every pointer has taken 2^k steps, so chains of any length take few rounds.
+    """
+    nowhere = len(target)
+    step = np.arange(nowhere + 1)
+    step[corrections] = np.where(target[corrections] < 0, nowhere, target[corrections])
+    step[:-1][rejected] = nowhere
+    for _ in range(int(len(corrections)).bit_length() + 1):
+        step[corrections] = step[step[corrections]]
+    ended = step[corrections]
+    root = np.full(nowhere, -1, dtype=np.int64)
+    is_correction = np.zeros(nowhere + 1, dtype=bool)
+    is_correction[corrections] = True
+    # A pointer that still rests on a correction goes round in a circle.
+    root[corrections] = np.where((ended == nowhere) | is_correction[ended], -1, ended)
+    return root
+
+
+def _winners(events: pl.DataFrame, root: Places, corrections: Places) -> tuple[Places, Mask]:
+    """The newest correction of each root, and all rows that it supersedes: the root and the other corrections."""
+    rooted = corrections[root[corrections] >= 0]
+    chain = events[rooted].select(
+        "reported_at", "event_a", "event_b", at=pl.Series(rooted), root=pl.Series(root[rooted])
+    )
+    newest = chain.sort("reported_at", "event_a", "event_b").unique("root", keep="last")
+    superseded = np.zeros(events.height, dtype=bool)
+    superseded[rooted] = True
+    superseded[root[rooted]] = True
+    winners = newest["at"].to_numpy()
+    superseded[winners] = False
+    return winners, superseded

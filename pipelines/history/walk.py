@@ -1,0 +1,333 @@
+"""Rules 3 and 4: the standing events of every meter in order, walked in lockstep.
+
+All meters take their first step together, then their second, and so on: one step is some
+sixty NumPy operations over every meter that still has events. A meter's state is one
+packed number (`quarterly/cellkeys.py`), 0 while no meter is present.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines import columns
+from pipelines.history.copies import mixed, repeated
+from pipelines.quarterly.cellkeys import PARTS, PRESENT
+from schemas import codes
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+# What an event is to the walk, in the order of rule 3; the timer is our own and comes last.
+REMOVED, GAINED, INSTALLED, MODE, PAYMENT, COMMISSIONED, CREDENTIALS, STATUS, HUB, MIGRATED, HUB_DUE = range(11)
+_KIND_OF_RECORD: Final = {
+    "MeterRemoved": REMOVED,
+    "SupplyGained": GAINED,
+    "MeterInstalled": INSTALLED,
+    "OperatingModeChanged": MODE,
+    "PaymentModeChanged": PAYMENT,
+    "CommissioningCompleted": COMMISSIONED,
+    "CredentialsChanged": CREDENTIALS,
+    "DeviceStatusChanged": STATUS,
+    "HubConnectivityChanged": HUB,
+    "Smets1Migrated": MIGRATED,
+}
+HUB_GRACE_MS: Final = 31 * 24 * 3_600_000
+
+# What an event did; a code from ISSUES on is an inconsistency, in the order of the code list.
+NOTHING, FITTED, EXCHANGED, TAKEN_AWAY, SUPPLIED, SET = range(6)
+ISSUES: Final = 6
+_ISSUE: Final = {reason: ISSUES + place for place, reason in enumerate(codes.INCONSISTENCIES)}
+
+_SOURCE: Final = PARTS["source_id"]
+_TYPE: Final = PARTS["meter_type"]
+_MODE: Final = PARTS["operating_mode"]
+_PAY: Final = PARTS["payment_mode"]
+_SMETS2: Final = codes.METER_TYPES.index("SMETS2")
+_SMART: Final = codes.OPERATING_MODES.index("SMART")
+_TRADITIONAL: Final = codes.OPERATING_MODES.index("TRADITIONAL")
+_NOT_APPLICABLE: Final = codes.OPERATING_MODES.index(codes.NOT_APPLICABLE)
+_OPENING: Final = codes.INSTALL_REASONS.index("OPENING_POSITION")
+_NEW_SUPPLY: Final = codes.SUPPLY_REASONS.index("NEW")
+_NEVER: Final = np.iinfo(np.int64).max
+_BAD_STATUSES: Final = [codes.DEVICE_STATUSES.index(s) for s in ("Suspended", "Decommissioned", "Withdrawn")]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the walk needs of each event, as arrays of one length in the order of rule 3.
+
+    `meter` numbers the meters from 0 upwards without gaps. `install` is the state that an installation
+    makes; `twin` is equal for installations of equal content and 0 where there is no other such;
+    `code` is the event's own operating mode, payment mode, result or the like; `area` its local authority.
+    """
+
+    meter: Ints
+    kind: Ints
+    at: Ints
+    source: Ints
+    install: Ints
+    twin: Ints
+    reason: Ints
+    code: Ints
+    area: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """For every event: the meter's state after it, its local authority, what the event did, and the inferred mode.
+
+    `smart` is the inferred mode of SMETS meters (True: SMART).
+    """
+
+    state: Ints
+    area: Ints
+    did: Ints
+    smart: Mask
+
+
+@dataclass(slots=True)
+class _Meters:
+    """The state of all meters between two steps, longest history first."""
+
+    state: Ints
+    area: Ints
+    twin: Ints
+    commissioned: Mask
+    waiting: Mask
+    lost: Mask
+    lost_at: Ints
+
+    @classmethod
+    def at_first(cls, count: int) -> "_Meters":
+        """No meter is present anywhere."""
+        zeros, no = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
+        return cls(zeros, zeros.copy(), zeros.copy(), no, no.copy(), no.copy(), np.full(count, _NEVER))
+
+    def first(self, count: int) -> "_Meters":
+        """A view of the first so many meters."""
+        return _Meters(*(getattr(self, field.name)[:count] for field in fields(self)))
+
+
+def walk(steps: Steps) -> Walked:
+    """The walk of rule 4 over all meters at once."""
+    total = len(steps.meter)
+    out = Walked(
+        np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64), np.zeros(total, dtype=bool)
+    )
+    counts = np.bincount(steps.meter)
+    starts = np.cumsum(counts) - counts
+    longest_first = np.argsort(-counts, kind="stable")
+    starts, counts = starts[longest_first], counts[longest_first]
+    meters = _Meters.at_first(len(counts))
+    for step in range(counts[0] if total else 0):
+        active = int(np.searchsorted(-counts, -step))
+        here = starts[:active] + step
+        _take(meters.first(active), Steps(*(getattr(steps, f.name)[here] for f in fields(steps))), here, out)
+    return out
+
+
+def _take(meters: _Meters, event: Steps, here: Ints, out: Walked) -> None:
+    """One step of every active meter: judge, move, infer, note."""
+    did = _judge(meters, event)
+    _move(meters, event, did)
+    _infer(meters, event, did)
+    out.did[here] = did
+    out.state[here] = meters.state
+    out.area[here] = meters.area
+    out.smart[here] = meters.commissioned & ~meters.waiting & ~meters.lost
+
+
+def _judge(meters: _Meters, event: Steps) -> Ints:
+    """What each event does, or the first reason for which it is inconsistent."""
+    kind, present = event.kind, meters.state != 0
+    own = _SOURCE.get(meters.state) == event.source
+    smets = is_smets(meters.state)
+    installed, gained = kind == INSTALLED, kind == GAINED
+    changes = (kind == REMOVED) | (kind == MODE) | (kind == PAYMENT)
+    same = (event.twin != 0) & (event.twin == meters.twin)
+    return np.select(
+        [
+            installed & ~present,
+            installed & same,
+            installed & (event.reason == _OPENING),
+            installed,
+            gained & ~present & (event.reason == _NEW_SUPPLY),
+            (gained | changes) & ~present,
+            gained & own,
+            gained,
+            changes & ~own,
+            (kind == MODE) & ~smets,
+            kind == REMOVED,
+            changes,
+        ],
+        [
+            FITTED,
+            _ISSUE["SAME_INSTALLATION"],
+            _ISSUE["ALREADY_PRESENT"],
+            EXCHANGED,
+            _ISSUE["NO_METER_YET"],
+            _ISSUE["NO_METER"],
+            _ISSUE["ALREADY_SUPPLIER"],
+            SUPPLIED,
+            _ISSUE["NOT_CURRENT_SUPPLIER"],
+            _ISSUE["MODE_NOT_APPLICABLE"],
+            TAKEN_AWAY,
+            SET,
+        ],
+        NOTHING,
+    )
+
+
+def is_smets(state: Ints) -> Mask:
+    """Which states are of a SMETS1 or SMETS2 meter in place."""
+    kind = _TYPE.get(state)
+    return (kind >= 0) & (kind <= _SMETS2)
+
+
+def is_smart(state: Ints) -> Mask:
+    """Which states are of a meter in smart mode."""
+    return _MODE.get(state) == _SMART
+
+
+def is_traditional(state: Ints) -> Mask:
+    """Which states are of a meter in traditional mode."""
+    return _MODE.get(state) == _TRADITIONAL
+
+
+def _move(meters: _Meters, event: Steps, did: Ints) -> None:
+    """The published state after the step."""
+    fitted = (did == FITTED) | (did == EXCHANGED)
+    supplied, changed = did == SUPPLIED, did == SET
+    mode = (supplied & is_smets(meters.state) & (event.code != _NOT_APPLICABLE)) | (changed & (event.kind == MODE))
+    pay = changed & (event.kind == PAYMENT)
+    state = np.where(supplied, (meters.state & ~_SOURCE.mask) | _SOURCE.put(event.source), meters.state)
+    state = np.where(mode, (state & ~_MODE.mask) | _MODE.put(event.code), state)
+    state = np.where(pay, (state & ~_PAY.mask) | _PAY.put(event.code), state)
+    state = np.where(fitted, event.install, state)
+    meters.state[:] = np.where(did == TAKEN_AWAY, 0, state)
+    meters.area[:] = np.where(fitted, event.area, meters.area)
+    meters.twin[:] = np.where(fitted, event.twin, meters.twin)
+
+
+def _infer(meters: _Meters, event: Steps, did: Ints) -> None:
+    """The mode that the DCC's records speak for, after the step.
+
+    `commissioned` is what commissioning, migration and device status say; over it lie two veils: waiting for
+    credentials after a change of supplier, and a hub that has been away for the days of grace.
+    """
+    kind, code = event.kind, event.code
+    fitted = (did == FITTED) | (did == EXCHANGED)
+    succeeded = ((kind == COMMISSIONED) | (kind == MIGRATED)) & (code == 0)
+    fallen = (kind == STATUS) & (code == 0)
+    meters.commissioned[:] = (meters.commissioned | succeeded) & ~fallen & ~fitted
+    handed_over = (kind == CREDENTIALS) & (code == _SOURCE.get(meters.state))
+    gained = (did == SUPPLIED) & is_smets(meters.state)
+    meters.waiting[:] = (meters.waiting | gained) & ~handed_over & ~fitted
+    back = fitted | ((kind == HUB) & (code == 0))
+    away = (kind == HUB) & (code == 1) & (meters.lost_at == _NEVER)
+    meters.lost_at[:] = np.where(back, _NEVER, np.where(away, event.at, meters.lost_at))
+    overdue = (kind == HUB_DUE) & (meters.lost_at <= event.at - HUB_GRACE_MS)
+    meters.lost[:] = (meters.lost | overdue) & ~back
+
+
+_ORDER: Final = ("meter_a", "meter_b", "at", "kind", "reported_at", "event_a", "event_b", "source")
+_NEEDED: Final = (
+    *("fuel", "source", "meter_a", "meter_b", "event_a", "event_b", "effective_at", "reported_at"),
+    *("kind", "at", "reason", "cause", "to_source_id", "result", "status", "connected"),
+    *columns.content_types("MeterInstalled"),
+)
+
+
+def in_order(standing: pl.DataFrame) -> pl.DataFrame:
+    """The standing events that take part, in the order of rule 3, with a row for each timer.
+
+    Added to the columns that the walk and the measures need: `kind`, and `at`, the instant of the step.
+    """
+    kinds = [_KIND_OF_RECORD.get(record) for record in codes.RECORDS]
+    kind = pl.Series(kinds, dtype=pl.Int64).gather(standing["record"])
+    taking = standing.with_columns(kind=kind, at="effective_at").filter(kind.is_not_null()).select(_NEEDED)
+    due = taking.filter((pl.col("kind") == HUB) & ~pl.col("connected")).with_columns(
+        kind=pl.lit(HUB_DUE, pl.Int64), at=pl.col("effective_at") + HUB_GRACE_MS
+    )
+    return pl.concat([taking, due]).sort(_ORDER)
+
+
+def meter_numbers(ordered: pl.DataFrame) -> Ints:
+    """The meters of ordered events, numbered from 0 upwards."""
+    meter_a, meter_b = ordered["meter_a"].to_numpy(), ordered["meter_b"].to_numpy()
+    begins = (meter_a[1:] != meter_a[:-1]) | (meter_b[1:] != meter_b[:-1])
+    return np.concatenate([np.zeros(min(1, len(meter_a)), dtype=np.int64), np.cumsum(begins)])
+
+
+def steps_of(ordered: pl.DataFrame) -> Steps:
+    """Ordered events as arrays, see `Steps`."""
+    return Steps(
+        meter=meter_numbers(ordered),
+        kind=ordered["kind"].to_numpy(),
+        at=ordered["at"].to_numpy(),
+        source=ordered["source"].to_numpy().astype(np.int64),
+        install=installed_state(ordered),
+        twin=_twins(ordered),
+        reason=_int(ordered.select(pl.coalesce("install_reason", "reason")).to_series()),
+        code=_code(ordered),
+        area=areas(ordered)[0],
+    )
+
+
+def _int(series: pl.Series) -> Ints:
+    return series.cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def areas(frame: pl.DataFrame) -> tuple[Ints, pl.Series]:
+    """For each row a number for its local authority, and the authority's code by that number ('' for none)."""
+    texts = frame["local_authority_code"].fill_null("")
+    names = pl.concat([pl.Series([""], dtype=pl.String), texts.unique().sort()]).unique(maintain_order=True)
+    numbers = texts.replace_strict(names, pl.int_range(len(names), eager=True), return_dtype=pl.Int64)
+    return numbers.to_numpy(), names
+
+
+def installed_state(frame: pl.DataFrame) -> Ints:
+    """The packed state of a meter in place with the seven dimensions in the rows' own fields."""
+    regions = frame["region_code"].cast(pl.Enum(PARTS["region_code"].words), strict=False).to_physical()
+    values = {"source_id": frame["source"], "region_code": regions}
+    state = np.full(frame.height, PRESENT, dtype=np.int64)
+    for name, part in PARTS.items():
+        state |= part.put(_int(values[name] if name in values else frame[name]))
+    return state
+
+
+def _twins(ordered: pl.DataFrame) -> Ints:
+    """A number for each installation that another from the same source equals in all but id, report and action."""
+    out = np.zeros(ordered.height, dtype=np.int64)
+    installs = np.flatnonzero((ordered["kind"] == INSTALLED).to_numpy())
+    frame = ordered[installs]
+    again = repeated(mixed(frame, ("meter_a", "meter_b", "at", "source")))
+    if again.any():
+        content = ["meter_a", "meter_b", "fuel", "source", "effective_at", *columns.content_types("MeterInstalled")]
+        groups = frame.filter(pl.Series(again)).select(number=pl.struct(content).rank("dense")).to_series()
+        out[installs[again]] = groups.to_numpy()
+    return out
+
+
+def _code(ordered: pl.DataFrame) -> Ints:
+    """The one code of each event that its step looks at."""
+    kind = pl.col("kind")
+    to_source = pl.col("to_source_id").cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical().cast(pl.Int64)
+    return _int(
+        ordered.select(
+            pl.when(kind == PAYMENT)
+            .then(pl.col("payment_mode").cast(pl.Int64))
+            .when(kind == CREDENTIALS)
+            .then(pl.when(pl.col("result") == 0).then(to_source))
+            .when(kind == STATUS)
+            .then(pl.when(pl.col("status").is_in(_BAD_STATUSES)).then(0))
+            .when(kind == HUB)
+            .then(1 - pl.col("connected").cast(pl.Int64))
+            .when(kind.is_in([COMMISSIONED, MIGRATED]))
+            .then(pl.col("result").cast(pl.Int64))
+            .otherwise(pl.col("operating_mode").cast(pl.Int64))
+        ).to_series()
+    )

@@ -1,0 +1,104 @@
+"""Meter points are replaced by keyed digests in the first step that may; the raw id goes no further.
+
+The digest is BLAKE2b with a secret key over fuel and meter point, 128 bits, kept as two
+64-bit halves. Without the key nobody can find a meter point by trying all numbers. Cells
+do not depend on the key.
+"""
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+KEY_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY"
+KEY_FILE_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY_FILE"
+DIGEST_BYTES: Final = 16
+KEY_BYTES: Final = 32
+
+
+class KeyMissing(Exception):
+    """The pseudonym key cannot be read; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Key:
+    """A secret key; only its id, a digest of it, is ever shown."""
+
+    secret: bytes
+
+    @property
+    def key_id(self) -> str:
+        """Names the key without telling it: 12 hexadecimal digits."""
+        return hashlib.blake2b(self.secret, digest_size=6, person=b"key-id").hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Key({self.key_id})"
+
+
+def key_from_text(text: str) -> Key:
+    """The key that a setting or a key file gives: any text, white space at the ends ignored."""
+    stripped = text.strip().encode()
+    if not stripped:
+        raise KeyMissing(f"The pseudonym key is empty; set {KEY_VARIABLE} or {KEY_FILE_VARIABLE} to a secret.")
+    return Key(hashlib.blake2b(stripped, digest_size=KEY_BYTES, person=b"pseudonym").digest())
+
+
+def load_key(home: Path) -> tuple[Key, str]:
+    """The key and a sentence saying where it comes from; made once under `home` if none is set.
+
+    Raises KeyMissing where a key file cannot be read or the key is empty.
+    """
+    if text := os.environ.get(KEY_VARIABLE):
+        return key_from_text(text), f"Pseudonym key from {KEY_VARIABLE}."
+    if name := os.environ.get(KEY_FILE_VARIABLE):
+        return key_from_text(_read(Path(name))), f"Pseudonym key from the file that {KEY_FILE_VARIABLE} names."
+    made = home / "pseudonym.key"
+    if not made.exists():
+        _make(made)
+        return key_from_text(_read(made)), f"No pseudonym key was set, so a random one was made in {made}."
+    return key_from_text(_read(made)), f"Pseudonym key from {made}."
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyMissing(f"The pseudonym key file {path} cannot be read.") from error
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Exclusive, so that two runs that start together end up with one key.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise KeyMissing(f"A pseudonym key cannot be made in {path.parent}: {error.strerror}.") from error
+
+
+def digests(fuels: pl.Series, points: pl.Series, key: Key) -> tuple[pl.Series, pl.Series]:
+    """The halves (UInt64) of the keyed digest of every fuel code and meter point.
+
+    Each distinct meter point of the block is digested once.
+    """
+    texts = pl.select(pl.concat_str(fuels.cast(pl.String), points).alias("text"))
+    distinct = texts.unique()
+    base = hashlib.blake2b(key=key.secret, digest_size=DIGEST_BYTES, person=b"meter-point")
+    joined = b"".join([_digest(base, text) for text in distinct["text"].to_list()])
+    halves = np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+    table = distinct.with_columns(a=pl.Series(halves[:, 0]), b=pl.Series(halves[:, 1]))
+    found = texts.join(table, on="text", how="left", maintain_order="left")
+    return found["a"], found["b"]
+
+
+def _digest(base: "hashlib._Hash", text: str) -> bytes:
+    state = base.copy()
+    state.update(text.encode())
+    return state.digest()

@@ -1,0 +1,1 @@
+"""Quarters and measures: what is counted, where, and in which quarter."""

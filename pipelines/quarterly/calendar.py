@@ -1,0 +1,71 @@
+"""Calendar quarters by the local date in Great Britain: the one place that knows `Europe/London`.
+
+A quarter is one number, four times the year plus 0 to 3, so that quarters can be compared
+and counted. 23:30Z on 30 June is 1 July in London, so in the third quarter.
+"""
+
+import functools
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+LONDON: Final = ZoneInfo("Europe/London")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+# The calendar's first and last years whose quarters have a beginning and an end in it.
+FIRST_YEAR: Final = 1
+LAST_YEAR: Final = 9999
+FIRST_MS: Final = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // _MS
+LAST_MS: Final = (datetime(9998, 12, 31, tzinfo=UTC) - _EPOCH) // _MS
+_TEXT: Final = re.compile(r"([0-9]{4})Q([1-4])", re.ASCII)
+
+Quarters = npt.NDArray[np.int64]
+Milliseconds = npt.NDArray[np.int64]
+
+
+def local_midnight_ms(day: date) -> int:
+    """The instant, in milliseconds since 1970 UTC, at which a local date begins."""
+    return (datetime.combine(day, time(), LONDON) - _EPOCH) // _MS
+
+
+@functools.cache
+def _starts(first_year: int, last_year: int) -> Milliseconds:
+    """The instants at which the quarters of these years begin, in order."""
+    days = (date(year, month, 1) for year in range(first_year, last_year + 1) for month in (1, 4, 7, 10))
+    return np.array([local_midnight_ms(day) for day in days], dtype=np.int64)
+
+
+def _year(milliseconds: int) -> int:
+    return (_EPOCH + int(milliseconds) * _MS).year
+
+
+def quarters_of(milliseconds: Milliseconds) -> Quarters:
+    """The quarter in whose local dates each instant lies. Instants must lie between FIRST_MS and LAST_MS."""
+    if not len(milliseconds):
+        return np.empty(0, dtype=np.int64)
+    # A year before the first, since an instant on 31 December in UTC is never in a later local year.
+    first = max(_year(milliseconds.min()) - 1, FIRST_YEAR)
+    starts = _starts(first, min(_year(milliseconds.max()) + 1, LAST_YEAR))
+    return first * 4 + np.searchsorted(starts, milliseconds, side="right") - 1
+
+
+def quarter_text(quarter: int) -> str:
+    """A quarter as it is written: 2026Q3."""
+    return f"{quarter // 4:04d}Q{quarter % 4 + 1}"
+
+
+def quarter_number(text: str) -> int:
+    """The quarter that is written so. Raises ValueError for any other text."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quarter such as 2026Q3.")
+    return int(match[1]) * 4 + int(match[2]) - 1
+
+
+def day_end_ms(day: date) -> int:
+    """The last millisecond of a local date."""
+    return local_midnight_ms(day + timedelta(days=1)) - 1

@@ -1,0 +1,116 @@
+"""A cell's dimensions packed into one 64-bit number, so that counting is a sum over numbers.
+
+The low bits are the seven dimensions of a meter in place (`PRESENT` set); above them lie the
+measure's detail, the quarter and the measure. Value 0 of a dimension is "not named".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines.columns import SOURCE_CODES
+from pipelines.quarterly.calendar import quarter_text
+from pipelines.quarterly.measures import MEASURES, Measure
+from schemas.codes import FUELS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SECTORS
+from schemas.geography import region_codes
+from schemas.tables import CELL_COLUMNS
+
+Keys = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bits of a key and the words that they stand for; word number n is kept as n + 1."""
+
+    shift: int
+    bits: int
+    words: tuple[str, ...]
+
+    @property
+    def mask(self) -> int:
+        """The bits of this part in a key."""
+        return ((1 << self.bits) - 1) << self.shift
+
+    def put(self, codes: npt.ArrayLike) -> Keys:
+        """Codes (from 0) at their place in a key."""
+        return (np.asarray(codes, dtype=np.int64) + 1) << self.shift
+
+    def get(self, keys: Keys) -> Keys:
+        """The codes (from 0; -1 for not named) in keys."""
+        return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
+
+
+PRESENT: Final = 1
+PARTS: Final[Mapping[str, Part]] = {
+    "source_id": Part(1, 10, SOURCE_CODES),
+    "region_code": Part(11, 4, region_codes()),
+    "fuel": Part(15, 2, FUELS),
+    "sector": Part(17, 2, SECTORS),
+    "meter_type": Part(19, 3, METER_TYPES),
+    "operating_mode": Part(22, 2, OPERATING_MODES),
+    "payment_mode": Part(24, 2, PAYMENT_MODES),
+}
+_DETAIL: Final = Part(26, 6, ())
+_QUARTER: Final = Part(32, 16, ())
+_MEASURE: Final = Part(48, 8, tuple(MEASURES))
+SEVEN: Final = tuple(PARTS)
+_SEVEN_MASK: Final = sum(part.mask for part in PARTS.values())
+LOCAL: Final = ("fuel", "sector", "meter_type", "operating_mode")
+
+
+def mask_of(dimensions: tuple[str, ...]) -> int:
+    """The bits of the named dimensions."""
+    return sum(PARTS[name].mask for name in dimensions if name in PARTS)
+
+
+def keys_of(measure: str, quarters: Keys, meters: Keys, details: npt.ArrayLike = -1) -> Keys:
+    """Keys of a measure's cells from quarters, packed meter dimensions and detail codes (-1: none)."""
+    spec = MEASURES[measure]
+    named = meters & mask_of(spec.dimensions)
+    head = _MEASURE.put(_MEASURE.words.index(measure)) | _QUARTER.put(quarters)
+    return head | named | _DETAIL.put(details)
+
+
+def summed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells (`text`, `key`, `value`) added up by text and key, without those that come to 0."""
+    return frame.group_by("text", "key").agg(pl.col("value").sum()).filter(pl.col("value") != 0)
+
+
+def empty_cells() -> pl.DataFrame:
+    """No cells."""
+    return pl.DataFrame(schema={"text": pl.String, "key": pl.Int64, "value": pl.Int64})
+
+
+def named_cells(frame: pl.DataFrame) -> pl.DataFrame:
+    """Summed cells with the columns of `ledger_cells` in words, in no particular order."""
+    keys = frame["key"].to_numpy()
+    measures = _MEASURE.get(keys)
+    parts = [
+        _named(frame.filter(pl.Series(measures == number)), spec) for number, spec in enumerate(MEASURES.values())
+    ]
+    return pl.concat([part for part in parts if part.height] or parts[:1])
+
+
+def _words(codes: Keys, words: tuple[str, ...]) -> pl.Series:
+    return pl.Series([*words, ""], dtype=pl.String).gather(np.where(codes < 0, len(words), codes))
+
+
+def _quarter_words(codes: Keys) -> pl.Series:
+    distinct, places = np.unique(codes, return_inverse=True)
+    return pl.Series([quarter_text(int(code)) for code in distinct], dtype=pl.String).gather(places)
+
+
+def _named(frame: pl.DataFrame, spec: Measure) -> pl.DataFrame:
+    keys = frame["key"].to_numpy()
+    named = {name: _words(part.get(keys), part.words) for name, part in PARTS.items()}
+    named["detail"] = _words(_DETAIL.get(keys), spec.details)
+    named["quarter"] = _quarter_words(_QUARTER.get(keys))
+    if spec.text_column:
+        named[spec.text_column] = frame["text"].fill_null("")
+    named["measure"] = pl.Series([spec.name], dtype=pl.String).new_from_index(0, frame.height)
+    named["value"] = frame["value"]
+    return pl.DataFrame(named).select(column.name for column in CELL_COLUMNS)

@@ -1,0 +1,1 @@
+"""Where events come from: Avro files in folders (and, with the stream, Kafka)."""

@@ -1,0 +1,205 @@
+"""Finds event files, reads their headers and block headers, and plans blocks of up to 100,000 events.
+
+Planning reads a few bytes of every Avro block and nothing of its body, so the number of
+events, the damage and the work are known before the run begins.
+"""
+
+import mmap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines import decode
+from pipelines.block import BLOCK_ROWS, Loss, Origin
+from pipelines.source import container
+from schemas.registry import RecordSchema, by_fingerprint
+
+RECEIVED_AT: Final = "received_at"
+SYNTHETIC: Final = "gb.smartmeter.synthetic"
+UNDECODABLE: Final = "UNDECODABLE"
+UNKNOWN_SCHEMA: Final = "UNKNOWN_SCHEMA"
+
+
+class InputError(Exception):
+    """The input cannot be used as a whole; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some Avro blocks of one file. `blocks` has a row for each: start and end of its body, records, whole (0 or 1)."""
+
+    path: str
+    origin: Origin
+    codec: str
+    first_row: int
+    blocks: npt.NDArray[np.int64]
+
+    @property
+    def records(self) -> int:
+        """Records by the block headers."""
+        return int(self.blocks[:, 2].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What makes up one block: pieces whose files share one schema version."""
+
+    version: RecordSchema
+    pieces: tuple[Piece, ...]
+
+    @property
+    def records(self) -> int:
+        """Records by the block headers."""
+        return sum(piece.records for piece in self.pieces)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The work: packets, what is lost before it begins, and what the files say of themselves."""
+
+    packets: list[Packet] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    files: int = 0
+    dated_files: int = 0
+    synthetic_files: int = 0
+
+    @property
+    def records(self) -> int:
+        """Records in all packets, by the block headers."""
+        return sum(packet.records for packet in self.packets)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether every readable file says that it is of the synthetic Britain."""
+        return 0 < self.synthetic_files == self.files - self.unreadable
+
+    unreadable: int = 0
+
+
+def find_files(inputs: Iterable[Path]) -> list[Path]:
+    """The Avro files under folders, and files named themselves, each once, in order. Raises InputError."""
+    found: dict[Path, Path] = {}
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"There is no file or folder {path}.")
+        files = sorted(path.rglob("*.avro")) if path.is_dir() else [path]
+        files = [file for file in files if file.is_file()]
+        if not files:
+            raise InputError(f"The folder {path} holds no .avro file; files lie as <source_id>/<name>.avro under it.")
+        found.update((file.resolve(), file) for file in files)
+    return list(found.values())
+
+
+def plan(files: Iterable[Path], as_at: int | None = None) -> Plan:
+    """Plans the work over files; with `as_at` (milliseconds), files received later are left out."""
+    made = Plan()
+    pieces: dict[RecordSchema, list[Piece]] = {}
+    for path in files:
+        made.files += 1
+        for version, piece in _pieces(path, made, as_at):
+            pieces.setdefault(version, []).append(piece)
+    for version, listed in pieces.items():
+        made.packets += _packets(version, listed)
+    return made
+
+
+def _packets(version: RecordSchema, pieces: list[Piece]) -> Iterator[Packet]:
+    """Joins pieces, in order, into packets of at most BLOCK_ROWS records where the pieces allow it."""
+    batch: list[Piece] = []
+    rows = 0
+    for piece in pieces:
+        if batch and rows + piece.records > BLOCK_ROWS:
+            yield Packet(version, tuple(batch))
+            batch, rows = [], 0
+        batch.append(piece)
+        rows += piece.records
+    if batch:
+        yield Packet(version, tuple(batch))
+
+
+def _pieces(path: Path, made: Plan, as_at: int | None) -> Iterator[tuple[RecordSchema, Piece]]:
+    owner = path.absolute().parent.name
+    provenance = f"{owner}/{path.name}"
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise container.NotAvro("The file is empty.")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield from _pieces_in(data, path, Origin(provenance, owner), made, as_at)
+    except container.NotAvro:
+        made.unreadable += 1
+        made.losses.append(Loss(owner, "", UNDECODABLE, provenance, None))
+    except OSError as error:
+        raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
+
+
+def received_ms(metadata: dict[str, bytes]) -> int | None:
+    """When a container says that it was received, in milliseconds since 1970; None if it does not say."""
+    text = metadata.get(RECEIVED_AT, b"").decode("utf-8", "replace").strip()
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
+
+
+def version_of(schema: Any) -> RecordSchema | None:
+    """The version of ours that a writer schema is (names of enum types aside), or None."""
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        return None
+    try:
+        text = decode.structure(schema)
+    except (KeyError, TypeError, IndexError):
+        return None
+    return next((v for v in by_fingerprint().values() if decode.structure(v.schema) == text), None)
+
+
+def _pieces_in(
+    data: Any, path: Path, origin: Origin, made: Plan, as_at: int | None
+) -> Iterator[tuple[RecordSchema, Piece]]:
+    header = container.read_header(data)
+    received = received_ms(header.metadata)
+    made.synthetic_files += header.metadata.get(SYNTHETIC) == b"true"
+    made.dated_files += received is not None
+    if as_at is not None and received is not None and received > as_at:
+        return
+    version = version_of(header.schema)
+    blocks: list[container.Block] = []
+    for found in container.walk(data, header.sync, header.end):
+        if isinstance(found, container.Gap):
+            made.losses.append(Loss(origin.owner, _name(version), UNDECODABLE, origin.path, None))
+        else:
+            blocks.append(found)
+    if version is None:
+        lost = sum(block.records for block in blocks)
+        made.losses.append(Loss(origin.owner, "", UNKNOWN_SCHEMA, origin.path, lost))
+        return
+    whole = Origin(origin.path, origin.owner, received)
+    for group in _groups(blocks):
+        table = np.array([(b.body, b.end, b.records, b.whole) for b in group], dtype=np.int64)
+        yield version, Piece(str(path), whole, header.codec, group[0].first_row, table)
+
+
+def _name(version: RecordSchema | None) -> str:
+    return "" if version is None else version.record
+
+
+def _groups(blocks: list[container.Block]) -> Iterator[list[container.Block]]:
+    """Runs of blocks of at most BLOCK_ROWS records (or one block that is larger)."""
+    group: list[container.Block] = []
+    rows = 0
+    for block in blocks:
+        if group and rows + block.records > BLOCK_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(block)
+        rows += block.records
+    if group:
+        yield group
