@@ -147,7 +147,7 @@ def test_beam_is_pinned_and_the_newest_is_newer() -> None:
 
 
 # Licences that let this project be given on under Apache-2.0. MPL-2.0 asks for its own files' source only.
-COMPATIBLE = {"MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT OR Apache-2.0", "MPL-2.0"}
+COMPATIBLE = {"MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT OR Apache-2.0", "MPL-2.0", "ZPL-2.1"}
 
 
 def listed_licences() -> dict[str, str]:
