@@ -1,0 +1,1 @@
+"""Where private becomes public: the only code that writes the published tables."""

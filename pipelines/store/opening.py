@@ -1,0 +1,66 @@
+"""From an address to a store, or one sentence that says why not."""
+
+import os
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from pipelines.store.errors import StoreError
+from pipelines.store.sqlite import SqliteBackend
+from pipelines.store.store import Store
+
+EXAMPLE = "sqlite:///rollout.db"
+SCHEME = re.compile(r"[a-z][a-z0-9+]+:")
+
+
+def open_store(url: str, create: bool = False) -> Store:
+    """A store whose layout we know. No file is made before the first run is written.
+
+    `url` is such as sqlite:///rollout.db, or the plain path of a SQLite file; with `create` there need not be a store
+    yet. Raises StoreError.
+    """
+    path = _sqlite_path(url)
+    _require_file(path, create)
+    store = Store(SqliteBackend(path, create))
+    store.require_layout()
+    return store
+
+
+def _sqlite_path(text: str) -> Path:
+    if "://" not in text and not SCHEME.match(text):
+        return _named(text)
+    try:
+        url = sa.make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}.") from error
+    if url.get_backend_name() != "sqlite":
+        raise StoreError(f"A store in {url.get_backend_name()} is not supported; give a SQLite file as {EXAMPLE}.")
+    if url.host or url.query or url.drivername != "sqlite":
+        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}, with three slashes.")
+    return _named(url.database or "")
+
+
+def _named(path: str) -> Path:
+    if not path.strip() or path == ":memory:" or "\0" in path:
+        raise StoreError(f"The store's address names no file; write it as {EXAMPLE}.")
+    return Path(path)
+
+
+def _require_file(path: Path, create: bool) -> None:
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+        folder_exists = path.absolute().parent.is_dir()
+    except OSError as error:
+        raise StoreError(f"The store {path} cannot be opened: {error.strerror}.") from error
+    if is_folder:
+        raise StoreError(f"{path} is a folder, not a store; give the path of a file in it.")
+    if exists:
+        return
+    if not create:
+        raise StoreError(f"There is no store at {path}; write one with `rollout run`.")
+    if not folder_exists:
+        raise StoreError(f"The folder {path.parent} for the store does not exist; make it first.")
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise StoreError(f"The store {path} may not be written; check who owns its folder.")

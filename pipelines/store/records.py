@@ -1,0 +1,39 @@
+"""The records that name what a store holds: a run and a release."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. Times are UTC; `as_at` is None for a run over all there is.
+
+    `as_at_basis` says what "received by then" was judged by, `key_id` names the pseudonym key, `inputs` is
+    a JSON text of what was read, `received` counts the records that came in.
+    """
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    kind: str
+    synthetic: bool
+    as_at: datetime | None
+    as_at_basis: str
+    key_id: str
+    rule_version: str
+    schema_version: str
+    code_version: str
+    inputs: str
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """One row of `published_releases`; `published_at` is UTC."""
+
+    vintage: str
+    title: str
+    published_at: datetime
+    last_quarter: str
+    data_notice: str
+    marker: str

@@ -1,0 +1,55 @@
+"""Frames into tables and back, a slice at a time, so that no more than a slice is ever Python objects."""
+
+import polars as pl
+import sqlalchemy as sa
+
+from pipelines.store.tables import STORED
+from schemas.tables import LEDGER_CELLS, Table
+
+SLICE_ROWS = 20_000
+POLARS_TYPES: dict[str, type[pl.DataType]] = {"text": pl.String, "integer": pl.Int64}
+
+
+def schema_of(table: Table, without: str) -> dict[str, type[pl.DataType]]:
+    """Names and types of a table's columns as a frame has them, all but one."""
+    return {column.name: POLARS_TYPES[column.type] for column in table.columns if column.name != without}
+
+
+def fitted(table: Table, frame: pl.DataFrame, without: str) -> pl.DataFrame:
+    """The frame in the table's order and types.
+
+    Raises ValueError for other columns, an empty field, a key twice or, among cells, a 0: all of them our fault.
+    """
+    schema = schema_of(table, without)
+    if set(frame.columns) != set(schema):
+        raise ValueError(f"{table.name} wants the columns {', '.join(schema)}, not {', '.join(frame.columns)}")
+    frame = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    if any(frame.null_count().row(0)):
+        raise ValueError(f"{table.name} has a row with an empty field")
+    key = [name for name in table.key if name != without]
+    if key and frame.select(pl.struct(key).is_duplicated().any()).item():
+        raise ValueError(f"{table.name} has two rows with one key")
+    if table is LEDGER_CELLS and frame.select((pl.col("value") == 0).any()).item():
+        raise ValueError(f"{table.name} has a cell of value 0")
+    return frame
+
+
+def insert_rows(connection: sa.Connection, table: Table, first: tuple[str, str], frame: pl.DataFrame) -> None:
+    """All rows of a fitted frame are in the table; `first` is a column's name and the value all rows have in it."""
+    name, value = first
+    insert = sa.insert(STORED[table.name]).compile(dialect=connection.dialect)
+    for part in frame.iter_slices(SLICE_ROWS):
+        rows = part.select(pl.lit(value).alias(name), pl.all()).select(table.column_names)
+        # Past SQLAlchemy's own handling of parameters, which costs several times the insert.
+        connection.exec_driver_sql(str(insert), rows.rows() if insert.positional else rows.to_dicts())
+
+
+def read_rows(connection: sa.Connection, table: Table, first: tuple[str, str]) -> pl.DataFrame:
+    """The rows of a table that have a value in a column, without that column."""
+    name, value = first
+    schema = schema_of(table, name)
+    stored = STORED[table.name]
+    query = sa.select(*(stored.c[column] for column in schema)).where(stored.c[name] == value)
+    rows = connection.execution_options(yield_per=SLICE_ROWS).execute(query)
+    parts = (pl.DataFrame(list(map(tuple, part)), schema=schema, orient="row") for part in rows.partitions())
+    return pl.concat([pl.DataFrame(schema=schema), *parts])

@@ -1,0 +1,116 @@
+"""All that is SQLite's own: how the file is opened, how it is locked and what its faults mean.
+
+While a run is written the file keeps a write-ahead log, so that readers (the dashboard opens the file read-only)
+go on seeing the former run and a killed writer leaves them nothing to repair. At rest it goes back to one plain
+file, which can be copied, and read from a folder in which nothing may be written.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from pipelines.store.errors import StoreError
+
+BUSY_SECONDS = 30.0
+# Bounds the memory of a run's transaction; pages beyond it go to the log.
+CACHE_KIB = 65_536
+PRIMARY_CODE = 0xFF
+IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+SENTENCES = {
+    sqlite3.SQLITE_BUSY: "The store {name} is in use by another program; try again when that has finished.",
+    sqlite3.SQLITE_LOCKED: "The store {name} is in use by another program; try again when that has finished.",
+    sqlite3.SQLITE_PERM: "The store {name} may not be written; check who owns the file and its folder.",
+    sqlite3.SQLITE_READONLY: "The store {name} may not be written; check who owns the file and its folder.",
+    sqlite3.SQLITE_CANTOPEN: "The store {name} cannot be opened; check who may read and write the file and its folder.",
+    sqlite3.SQLITE_FULL: "The disk with the store {name} is full; make room and run again.",
+    sqlite3.SQLITE_IOERR: "The disk with the store {name} is full or faulty; check it and run again.",
+    sqlite3.SQLITE_CORRUPT: "The store {name} is damaged; restore a copy, or run again into a new store.",
+    sqlite3.SQLITE_NOTADB: "The file {name} is not a store; give the path of a store that `rollout run` wrote.",
+}
+
+
+def _primary_code(error: BaseException | None) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
+
+
+class SqliteBackend:
+    """A store in one file; `create` lets the first write make it."""
+
+    def __init__(self, path: Path, create: bool) -> None:
+        self._path = path
+        self._create = create
+        self._reader = self._engine(self._connect, "BEGIN")
+        self._writer = self._engine(self._connect_to_write, "BEGIN IMMEDIATE")
+
+    @property
+    def name(self) -> str:
+        """The file's path as it was given."""
+        return str(self._path)
+
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._path.exists()
+
+    @contextmanager
+    def reading(self) -> Generator[sa.Connection]:
+        """One read transaction on a file that must be there."""
+        with self._faults_as_sentences(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[sa.Connection]:
+        """One write transaction; other writers wait for its end, readers do not."""
+        with self._faults_as_sentences():
+            with self._writer.begin() as connection:
+                yield connection
+            self._settle()
+
+    def _engine(self, connect: Callable[[], sqlite3.Connection], begin: str) -> sa.Engine:
+        # No pool: a connection that lies idle would keep the file from being settled.
+        engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def _connect(self, mode: str = "rw") -> sqlite3.Connection:
+        # mode=rw never makes a file, and falls back to reading where writing is not allowed. isolation_level None
+        # leaves it to SQLAlchemy's "begin" to open the transaction.
+        address = f"file:{quote(str(self._path.absolute()))}?mode={mode}"
+        return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        connection = self._connect("rwc" if self._create else "rw")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # One sync of the log at the commit: a power cut loses the whole run or nothing of it.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _settle(self) -> None:
+        """Back to one plain file, unless somebody has it open (or there is no room): then the next writer tries."""
+        with closing(self._connect()) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                if _primary_code(error) not in (*IN_USE, *NO_ROOM):
+                    raise
+
+    @contextmanager
+    def _faults_as_sentences(self) -> Generator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            sentence = SENTENCES.get(_primary_code(error.orig))
+            if sentence is None:
+                raise
+            raise StoreError(sentence.format(name=self.name)) from error

@@ -1,0 +1,111 @@
+"""The tables of a store in SQLAlchemy, made from `schemas.tables`; every back end shares them.
+
+The code lists of `schemas.codes` are CHECK constraints, so that a wrong word cannot get in by another door.
+The empty string stands for a dimension that a measure does not have.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from schemas import codes
+from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, Column, Table
+
+LAYOUT: Final = 1
+UNKNOWN_STATUS: Final = "unknown"
+CODE_LISTS: Final = {
+    "fuel": codes.FUELS,
+    "sector": codes.SECTORS,
+    "meter_type": codes.METER_TYPES,
+    "operating_mode": codes.OPERATING_MODES,
+    "payment_mode": codes.PAYMENT_MODES,
+    "status": (*codes.INTAKE_STATUSES, UNKNOWN_STATUS),
+    "record_type": codes.RECORDS,
+    "install_reason": codes.INSTALL_REASONS,
+    "marker": codes.MARKERS,
+}
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment: aware on our side, stored in UTC. A naive datetime is our fault and raises."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """The moment in UTC."""
+        del dialect  # all keep it alike
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """The moment, aware, in UTC."""
+        del dialect  # all keep it alike
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
+    "text": sa.Text,
+    "integer": sa.BigInteger,
+    "timestamp": UtcDateTime,
+}
+METADATA: Final = sa.MetaData()
+
+
+def _column(column: Column, key: tuple[str, ...]) -> sa.Column[Any]:
+    return sa.Column(column.name, TYPES[column.type](), primary_key=column.name in key, nullable=False)
+
+
+def _checks(table: Table) -> list[sa.CheckConstraint]:
+    return [
+        sa.CheckConstraint(sa.column(name).in_(("", *CODE_LISTS[name])), name=f"ck_{table.name}_{name}")
+        for name in table.column_names
+        if name in CODE_LISTS
+    ]
+
+
+def _stored(table: Table) -> sa.Table:
+    columns = [_column(column, table.key) for column in table.columns]
+    # The key holds nearly all of a row, and rows are read by its first columns (a run, or a vintage and its
+    # quarters): SQLite keeps such a table once, in the key's order, and needs no further index.
+    return sa.Table(table.name, METADATA, *columns, *_checks(table), sqlite_with_rowid=not table.key)
+
+
+STORED: Final = {table.name: _stored(table) for table in (*LEDGER_TABLES, *PUBLISHED_TABLES)}
+
+STORE_VERSION: Final = sa.Table(
+    "store_version",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+)
+RUNS: Final = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("synthetic", sa.Boolean, nullable=False),
+    sa.Column("as_at", UtcDateTime),
+    sa.Column("as_at_basis", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("rule_version", sa.Text, nullable=False),
+    sa.Column("schema_version", sa.Text, nullable=False),
+    sa.Column("code_version", sa.Text, nullable=False),
+    sa.Column("inputs", sa.Text, nullable=False),
+    sa.Column("received", sa.BigInteger, nullable=False),
+)
+# The rows of the former run are kept, so that who reads while the switch is made comes to the end of it.
+CURRENT_RUN: Final = sa.Table(
+    "current_run",
+    METADATA,
+    sa.Column("slot", sa.Integer, sa.CheckConstraint("slot = 1"), primary_key=True, autoincrement=False),
+    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), nullable=False),
+    sa.Column("former_run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id)),
+)
