@@ -14,17 +14,19 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-# Before the import: no usage statistics, and no network.
+# No usage statistics, so no network.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
 _showwarning = warnings.showwarning
+with warnings.catch_warnings():
+    # What it uses that is about to be dropped is for its maintainers to read, not for ours.
+    warnings.simplefilter("ignore")
+    import great_expectations
 
-import great_expectations  # noqa: E402
+    from expectations.rows import row_wise, type_json
 
-from expectations.rows import row_wise, type_json  # noqa: E402
-
-if warnings.showwarning is not _showwarning:
-    # Great Expectations sends every Python warning of the process to its log; give them back.
-    logging.captureWarnings(False)
+    if warnings.showwarning is not _showwarning:
+        # It sends every warning of the process to its log; give them back.
+        logging.captureWarnings(False)
 
 RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -69,8 +71,14 @@ def _suite(suite: type_json) -> great_expectations.ExpectationSuite:
 def _verdict(result: Any) -> Verdict:
     meta, found = result.expectation_config.meta, result.result or {}
     failed = found.get("unexpected_count", -1)
-    error = None if failed >= 0 else str(result.exception_info)
+    error = None if failed >= 0 else _message(result.exception_info)
     return Verdict(meta["reason_code"], meta["severity"], failed, found.get("unexpected_index_list") or (), error)
+
+
+def _message(exception_info: type_json) -> str:
+    # Either the information itself, or one for each metric that could not be computed.
+    infos = [exception_info] if "exception_message" in exception_info else exception_info.values()
+    return "; ".join(sorted({str(info["exception_message"]) for info in infos}))
 
 
 def pandas_frame(facts: pl.DataFrame, key: str) -> pd.DataFrame:

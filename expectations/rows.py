@@ -10,18 +10,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from great_expectations import expectations as core
 from great_expectations.core.id_dict import IDDict
-from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
-from great_expectations.expectations import core
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
-from great_expectations.expectations.metrics.map_metric_provider import (
-    ColumnMapMetricProvider,
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
 
 type_json = dict[str, Any]
+
+# Without columns to name a row by, Great Expectations lists the index labels, and all of them.
+ALL_LABELS = {"result_format": "COMPLETE"}
 
 
 class RowInSet(ColumnMapMetricProvider):
@@ -75,22 +81,21 @@ class RowExpectation(ColumnMapExpectation):
 
     def get_validation_dependencies(
         self,
-        execution_engine: ExecutionEngine | None = None,  # noqa: ARG002 - Great Expectations names its arguments
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002 - Great Expectations names its arguments
         runtime_configuration: type_json | None = None,
         **_kwargs: Any,
     ) -> ValidationDependencies:
         """The metrics of a row-wise result: how many rows there are, how many fail, and which."""
-        result_format = (runtime_configuration or {})["result_format"]
         batch = IDDict(batch_id=self.batch_id)
         column = IDDict(batch, column=self.column)
         values = IDDict({key: getattr(self, key) for key in self.rule_keys()})
-        listed = IDDict(values, result_format=result_format)
+        listed = IDDict(values, result_format=ALL_LABELS)
         metrics = {
             "rows": MetricConfiguration("table.row_count", batch),
             "failed": MetricConfiguration(f"{self.map_metric}.unexpected_count", column, values),
             "labels": MetricConfiguration(f"{self.map_metric}.unexpected_index_list", column, listed),
         }
-        return ValidationDependencies(metrics, result_format)
+        return ValidationDependencies(metrics, (runtime_configuration or {}).get("result_format", ALL_LABELS))
 
     @classmethod
     def rule_keys(cls) -> tuple[str, ...]:
@@ -101,7 +106,7 @@ class RowExpectation(ColumnMapExpectation):
         self,
         metrics: type_json,
         runtime_configuration: type_json | None = None,  # noqa: ARG002 - Great Expectations names its arguments
-        execution_engine: ExecutionEngine | None = None,  # noqa: ARG002
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
     ) -> type_json:
         result = {
             "element_count": metrics["rows"],

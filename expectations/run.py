@@ -8,7 +8,7 @@ import functools
 import importlib
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,10 +51,15 @@ def suite_json(name: str) -> type_json:
     return json.loads((SUITES_DIR / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def _condition_columns(condition: type_json) -> Iterator[str]:
+    if "column" in condition:
+        yield condition["column"]["name"]
+    for part in condition.get("conditions", ()):
+        yield from _condition_columns(part)
+
+
 def _columns(kwargs: type_json) -> tuple[str, ...]:
-    condition = kwargs.get("row_condition") or {}
-    named = [kwargs["column"]] + ([condition["column"]["name"]] if condition else [])
-    return tuple(named)
+    return (kwargs["column"], *_condition_columns(kwargs.get("row_condition", {})))
 
 
 @functools.cache

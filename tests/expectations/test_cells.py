@@ -1,0 +1,51 @@
+import polars as pl
+import pytest
+
+from expectations.cells import CELL_COUNTS, CELL_KEY, check_cells
+from expectations.run import Checker
+from schemas.reasons import sentence
+
+# Stock, stock a quarter before, declared, mode disagreements; and the reason that such a cell gets.
+CASES: list[tuple[tuple[int, int | None, int | None, int | None], str | None]] = [
+    ((100_000, 99_000, 100_100, 100), None),
+    ((100_000, None, None, None), None),
+    ((-1, None, None, None), "RUNNING_STOCK_NEGATIVE"),
+    ((0, None, None, None), None),
+    ((125_000, 100_000, None, None), None),
+    ((125_001, 100_000, None, None), "STOCK_CHANGE_LARGE"),
+    ((74_999, 100_000, None, None), "STOCK_CHANGE_LARGE"),
+    ((1_000, 0, None, None), None),
+    ((1_001, 0, None, None), "STOCK_CHANGE_LARGE"),
+    ((100, None, 150, None), None),
+    ((100, None, 151, None), "DECLARED_DIFFERS"),
+    ((100_000, None, 100_500, None), None),
+    ((100_000, None, 99_499, None), "DECLARED_DIFFERS"),
+    ((0, None, 51, None), "DECLARED_DIFFERS"),
+    ((100, None, None, 50), None),
+    ((1_000, None, None, 51), "DCC_MODE_DIFFERS"),
+    ((1_020, None, None, 51), None),
+]
+
+
+def cell(fuel: str, counts: tuple[int | None, ...]) -> pl.DataFrame:
+    key = dict(zip(CELL_KEY, ("2026Q3", "BGAS", fuel), strict=True))
+    schema = dict.fromkeys(CELL_KEY, pl.String) | dict.fromkeys(CELL_COUNTS, pl.Int64)
+    return pl.DataFrame([key | dict(zip(CELL_COUNTS, counts, strict=True))], schema=schema)
+
+
+@pytest.mark.parametrize(("counts", "reason"), CASES)
+def test_a_cell_gets_the_reason_that_holds(
+    checker: Checker, counts: tuple[int | None, ...], reason: str | None
+) -> None:
+    found = check_cells(checker, pl.concat([cell("ELECTRICITY", CASES[0][0]), cell("GAS", counts)]))
+    assert found.drop("severity").rows() == ([("2026Q3", "BGAS", "GAS", reason, sentence(reason))] if reason else [])
+
+
+def test_a_stock_below_nothing_is_the_one_that_rejects(checker: Checker) -> None:
+    found = check_cells(checker, pl.concat([cell("GAS", counts) for counts, _ in CASES]))
+    rejecting = found.filter(pl.col("severity") == "reject")
+    assert rejecting["reason_code"].to_list() == ["RUNNING_STOCK_NEGATIVE"]
+
+
+def test_no_cells_give_no_findings(checker: Checker) -> None:
+    assert check_cells(checker, cell("GAS", CASES[0][0]).clear()).is_empty()
