@@ -81,9 +81,13 @@ def count(plan: Plan, key: Key, how: How, show: Show) -> Answer:
 
 @contextmanager
 def _work_folder(home: Path) -> Iterator[Path]:
+    """A folder of the run's own, gone at its end; what killed runs left is swept away."""
     folder = home / "work"
     folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+    for left in folder.glob("run-*-*"):
+        if not Path(f"/proc/{left.name.split('-')[1]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=folder))
     try:
         yield work
     finally:

@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipelines.settings import Environment
+
 KEY_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY"
 KEY_FILE_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY_FILE"
 DIGEST_BYTES: Final = 16
@@ -48,20 +50,21 @@ def key_from_text(text: str) -> Key:
     return Key(hashlib.blake2b(stripped, digest_size=KEY_BYTES, person=b"pseudonym").digest())
 
 
-def load_key(home: Path) -> tuple[Key, str]:
-    """The key and a sentence saying where it comes from; made once under `home` if none is set.
+def load_key(environment: Environment) -> tuple[Key, str]:
+    """The key and a sentence saying where it comes from; made once under the home folder if none is set.
 
     Raises KeyMissing where a key file cannot be read or the key is empty.
     """
-    if text := os.environ.get(KEY_VARIABLE):
-        return key_from_text(text), f"Pseudonym key from {KEY_VARIABLE}."
-    if name := os.environ.get(KEY_FILE_VARIABLE):
-        return key_from_text(_read(Path(name))), f"Pseudonym key from the file that {KEY_FILE_VARIABLE} names."
-    made = home / "pseudonym.key"
-    if not made.exists():
-        _make(made)
-        return key_from_text(_read(made)), f"No pseudonym key was set, so a random one was made in {made}."
-    return key_from_text(_read(made)), f"Pseudonym key from {made}."
+    if environment.pseudonym_key is not None:
+        return key_from_text(environment.pseudonym_key.get_secret_value()), f"Pseudonym key from {KEY_VARIABLE}."
+    if environment.pseudonym_key_file is not None:
+        key = key_from_text(_read(environment.pseudonym_key_file))
+        return key, f"Pseudonym key from the file that {KEY_FILE_VARIABLE} names."
+    kept = environment.home / "pseudonym.key"
+    if kept.exists():
+        return key_from_text(_read(kept)), f"Pseudonym key from {kept}."
+    _make(kept)
+    return key_from_text(_read(kept)), f"No pseudonym key was set, so a random one was made in {kept}."
 
 
 def _read(path: Path) -> str:
@@ -72,15 +75,19 @@ def _read(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
+    """Makes a random key, whole at once: of two runs that start together, the first one's key is kept by both."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Exclusive, so that two runs that start together end up with one key.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_hex(KEY_BYTES))
+        os.link(part, path)
     except FileExistsError:
         return
     except OSError as error:
         raise KeyMissing(f"A pseudonym key cannot be made in {path.parent}: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def digests(fuels: pl.Series, points: pl.Series, key: Key) -> tuple[pl.Series, pl.Series]:

@@ -1,5 +1,6 @@
 """The Beam half of each step: thin transforms that key, count and call the pure functions they are named after."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipelines.history.copies import distinct
 from pipelines.outcome import Outcome, of_reading, of_verdict
 from pipelines.progress import note
 from pipelines.pseudonym import Key, load_key
+from pipelines.settings import Environment
 from pipelines.source.files import Packet
 from pipelines.source.reading import read
 
@@ -71,6 +73,7 @@ class ValidateBlocks(beam.DoFn):
 
     def setup(self) -> None:
         """Great Expectations is imported once a worker."""
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         self._key = _key_of(self._settings)
         self._checker = Checker()
 
@@ -84,7 +87,7 @@ class ValidateBlocks(beam.DoFn):
 
 
 def _key_of(settings: Settings) -> Key:
-    key, _ = load_key(Path(settings.home))
+    key, _ = load_key(Environment(home=Path(settings.home)))
     if key.key_id != settings.key_id:
         raise KeyChangedError(f"The run began with pseudonym key {settings.key_id}, but a worker finds {key.key_id}.")
     return key

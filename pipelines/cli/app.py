@@ -1,0 +1,45 @@
+"""The verbs of `rollout` in one list, and how errors are told: one clear sentence and exit status 2."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from pipelines.cli import counting, outputs, showing, supplying
+
+app = typer.Typer(
+    name="rollout",
+    help="Exact quarterly statistics of Britain's smart-meter rollout, from the events themselves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(showing.demo)
+app.command()(supplying.generate)
+app.command(no_args_is_help=True)(counting.run)
+app.command(no_args_is_help=True)(outputs.cells)
+app.command(no_args_is_help=True)(outputs.quarantine)
+app.command(no_args_is_help=True)(outputs.intake)
+app.command(no_args_is_help=True)(supplying.check)
+app.command(no_args_is_help=True)(counting.verify)
+app.command(no_args_is_help=True)(showing.dashboard)
+
+
+def spread_inputs(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which `--input A B` is written `--input A --input B`, as the option parser wants it."""
+    out: list[str] = []
+    taking, ended = False, False
+    for argument in arguments:
+        ended = ended or argument == "--"
+        if ended or argument.startswith("-"):
+            taking = argument == "--input" and not ended
+        elif taking and out[-1] != "--input":
+            out.append("--input")
+        out.append(argument)
+    return out
+
+
+def main() -> None:
+    """Runs the verb that the process's arguments name."""
+    app(spread_inputs(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""`rollout cells`, `rollout quarantine` and `rollout intake`: a store's current run as CSV files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.counting import StoreUrl
+from pipelines.cli.errors import explained
+
+Out = Annotated[Path, typer.Option("--out", help="The CSV file to write.", metavar="FILE.csv")]
+
+
+@explained
+def cells(store: StoreUrl, out: Out) -> None:
+    """Write the exact cells of the current run, sorted (restricted: not for publication)."""
+    from pipelines.store import open_store
+    from pipelines.store.outputs import write_cells_csv
+
+    frame = open_store(store).cells()
+    write_cells_csv(frame, out)
+    typer.echo(f"{frame.height:,} cells written to {out}.", err=True)
+
+
+@explained
+def quarantine(store: StoreUrl, out: Out) -> None:
+    """Write what the current run rejected: owner, record type, reasons, sentences, provenance and rows."""
+    from pipelines.store import open_store
+    from pipelines.store.outputs import write_quarantine_csv
+
+    frame = open_store(store).quarantine()
+    write_quarantine_csv(frame, out)
+    typer.echo(f"{frame['rows'].sum():,} rejected records written to {out}.", err=True)
+
+
+@explained
+def intake(store: StoreUrl, out: Out) -> None:
+    """Write what became of every owner's records in the current run."""
+    from pipelines.store import open_store
+    from pipelines.store.outputs import write_intake_csv
+
+    frame = open_store(store).intake()
+    write_intake_csv(frame, out)
+    typer.echo(f"The intake of {frame['owner'].n_unique():,} owners written to {out}.", err=True)

@@ -1,0 +1,66 @@
+"""`rollout generate` and `rollout check`: event files made, and a supplier's own files judged before they are sent."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.errors import explained, fail
+
+UNTIL = "2026-06-30"
+Meters = Annotated[int, typer.Option(min=1, help="Meters in Great Britain at the end of 2024; 57,900 is one in a thousand.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed makes the same files.")]
+Until = Annotated[str, typer.Option(metavar="DATE", help="The last day of the synthetic Britain.")]
+Dirt = Annotated[float, typer.Option(min=0, max=1, help="How much of what real data has: 0 none, 1 a lot.")]
+
+
+@explained
+def generate(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write <source_id>/<name>.avro files under.")],
+    meters: Meters = 60_000,
+    seed: Seed = 1,
+    until: Until = UNTIL,
+    dirt: Dirt = 0.0,
+) -> None:
+    """Write a synthetic Britain as Avro files, as suppliers and the DCC would send them."""
+    make(out, (meters, seed, dirt), until)
+
+
+def make(out: Path, size: tuple[int, int, float], until: str) -> None:
+    """Generates (meters, seed, dirt) into a folder, with progress, and says how close it came to the calibration."""
+    from pipelines.synthetic import Plan, generate, report_lines
+    from schemas.tables import SYNTHETIC_NOTICE
+
+    try:
+        last = date.fromisoformat(until)
+    except ValueError:
+        fail(f"--until wants a date such as {UNTIL}, not {until!r}.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        fail(f"{out} is not an empty folder; generate into a new one, so that two Britains do not mix.")
+    meters, seed, dirt = size
+    report = generate(out, Plan(meters, seed, last, dirt), _say)
+    for line in report_lines(report):
+        typer.echo(line)
+    typer.echo(f"{SYNTHETIC_NOTICE}.")
+
+
+def _say(what: str, share: float) -> None:
+    typer.echo(f"{share:4.0%} {what}", err=True)
+
+
+@explained
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Avro files, as they would be sent.")],
+    source: Annotated[
+        str | None, typer.Option(help="Whose submission it is; by default the folder's name or the files' own source.")
+    ] = None,
+) -> None:
+    """Judge files before they are sent: a scorecard, the reasons, exit status 1 if anything would be rejected."""
+    from pipelines.cli.scorecard import show
+    from pipelines.dry_run import dry_run
+    from pipelines.source.files import find_files
+
+    result = dry_run(find_files(files), source)
+    show(result)
+    raise typer.Exit(1 if result.rejected else 0)

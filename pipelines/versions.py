@@ -1,0 +1,27 @@
+"""Which rules, schemas and code made a figure: short names that are kept with every run."""
+
+import hashlib
+import json
+from importlib import metadata
+
+from expectations.run import rules, suite_json
+from schemas import registry
+
+_LENGTH = 12
+
+
+def rule_version() -> str:
+    """A digest of all suites: it changes when any rule changes."""
+    text = json.dumps({name: suite_json(name) for name in {rule.suite for rule in rules()}}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def schema_version() -> str:
+    """A digest of the current schemas' fingerprints."""
+    prints = b"".join(schema.fingerprint for schema in registry.current().values())
+    return hashlib.sha256(prints).hexdigest()[:_LENGTH]
+
+
+def code_version() -> str:
+    """The version of the installed program."""
+    return metadata.version("smart-meter-rollout")
