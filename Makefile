@@ -32,7 +32,7 @@ demo: $(SETUP) ## Generate a synthetic Britain, count it and show it (METERS=600
 	@$(BIN)/rollout demo --meters $(METERS) $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: $(SETUP) $(BROWSER) ## Run all tests (ARGS='-k words' to choose, JOBS=2 at a time).
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(SETUP) ## Check format, lint, types, layers, dependencies and the shape of the repository.
 	@$(BIN)/ruff format --check .
@@ -52,7 +52,7 @@ format: $(SETUP) ## Format the code and mend what can be mended safely.
 
 test-newest-beam: $(NEWEST_SETUP) ## Run the tests that run a Beam pipeline on the newest Beam.
 	@$(NEWEST)/bin/python -c 'import apache_beam; print("apache-beam", apache_beam.__version__)'
-	@$(NEWEST)/bin/python -m pytest -n $(JOBS) -m beam $(ARGS)
+	@$(NEWEST)/bin/python -m pytest -n $(JOBS) --dist loadfile -m beam $(ARGS)
 
 browser: $(BROWSER) ## Install Chromium if there is none.
 
