@@ -29,7 +29,10 @@ CASES: list[tuple[tuple[int, int | None, int | None, int | None], str | None]] =
 
 def cell(fuel: str, counts: tuple[int | None, ...]) -> pl.DataFrame:
     key = dict(zip(CELL_KEY, ("2026Q3", "BGAS", fuel), strict=True))
-    schema = dict.fromkeys(CELL_KEY, pl.String) | dict.fromkeys(CELL_COUNTS, pl.Int64)
+    schema: dict[str, type[pl.DataType]] = {
+        **dict.fromkeys(CELL_KEY, pl.String),
+        **dict.fromkeys(CELL_COUNTS, pl.Int64),
+    }
     return pl.DataFrame([key | dict(zip(CELL_COUNTS, counts, strict=True))], schema=schema)
 
 
