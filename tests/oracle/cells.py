@@ -7,7 +7,7 @@ from schemas.codes import EXCHANGED, RECORDS_WITHOUT_METER_POINT, SMETS_TYPES, S
 from tests.oracle.event import Cell, Event
 from tests.oracle.inferred import Point, timeline
 from tests.oracle.quarters import quarter_of
-from tests.oracle.walk import Meter, Step, walk
+from tests.oracle.walk import Meter, Seven, Step, walk
 
 DAY = 86_400_000
 Counted = Iterator[tuple[Cell, int]]
@@ -78,7 +78,7 @@ def disagreement_cell(point: Point) -> Cell | None:
     return Cell("mode_disagreements", "", *point.meter.seven, point.inferred)
 
 
-def flow(measure: str, event: Event, seven: tuple[str, ...], detail: str) -> tuple[Cell, int]:
+def flow(measure: str, event: Event, seven: Seven, detail: str) -> tuple[Cell, int]:
     """One in the quarter of the local date on which the event took effect."""
     return Cell(measure, quarter_of(event.effective_at), *seven, detail), 1
 

@@ -19,17 +19,16 @@ def differences(cells_csv: Path, outcome: Outcome) -> list[str]:
     Measures that the recount does not know, which are those of the DCC's service, are left out.
     """
     data = cells_csv.read_bytes()
-    found = form_faults(data)
-    theirs = read_cells(data.decode("utf-8"))
-    return found + cell_differences(theirs, outcome.cells)
+    if data.split(b"\n")[0].rstrip(b"\r") != ",".join(HEADER).encode():
+        return ["The header is not that of the cells."]
+    return form_faults(data) + cell_differences(read_cells(data.decode("utf-8")), outcome.cells)
 
 
 def form_faults(data: bytes) -> list[str]:
-    """What is wrong with the form of a file of cells."""
+    """What is wrong with the form of a file of cells below its header."""
     lines = data.split(b"\n")
     body = lines[1:-1]
     faults = {
-        "The header is not that of the cells.": lines[0] != ",".join(HEADER).encode(),
         "The file has carriage returns.": b"\r" in data,
         "The file does not end with a line end.": lines[-1] != b"",
         "The rows are not in byte order.": body != sorted(body),

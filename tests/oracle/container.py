@@ -16,6 +16,7 @@ from typing import Any
 
 import fastavro
 from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas.codes import RECORDS
 from schemas.registry import by_fingerprint, current, schema_fingerprint
@@ -111,7 +112,7 @@ def known_record(schema: dict[str, Any]) -> str:
     """The record that the schema is a published version of; empty where it is none."""
     try:
         version = by_fingerprint().get(schema_fingerprint(schema))
-    except (*DAMAGE, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType):
+    except (*DAMAGE, SchemaParseException, UnknownType):
         return ""
     return version.record if version else ""
 

@@ -21,7 +21,7 @@ SELECT
     ) AS copy_rank
 FROM contents;
 
-CREATE OR REPLACE TEMP TABLE copies AS SELECT * FROM ranked WHERE copy_rank = 1;
+CREATE OR REPLACE TEMP TABLE copies AS SELECT * EXCLUDE (content) FROM ranked WHERE copy_rank = 1;
 
 -- Rule 2. Each correction is judged once; then every NEW event gathers what can be reached from it.
 CREATE OR REPLACE TEMP TABLE judged AS

@@ -7,7 +7,7 @@ from schemas.codes import DCC_RECORDS, SMETS_OPERATING_MODES, SMETS_TYPES
 from tests.oracle.event import Event
 
 MOVES_NOTHING = ("SupplyLost", "InstallationVisit", "FaultCase", "PortfolioDeclared", "ServiceMeasured")
-BY_THE_SUPPLIER = ("MeterRemoved", "OperatingModeChanged", "PaymentModeChanged")
+Seven = tuple[str, str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Meter:
         return self.meter_type in SMETS_TYPES
 
     @property
-    def seven(self) -> tuple[str, ...]:
+    def seven(self) -> Seven:
         """The seven dimensions: source, region, fuel, sector, type, mode, payment."""
         return self.supplier, self.region, self.fuel, self.sector, self.meter_type, self.mode, self.payment
 
