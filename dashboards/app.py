@@ -4,9 +4,10 @@ from html import escape
 from pathlib import Path
 
 import flask
-import waitress
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
+from werkzeug.wrappers import Response as BaseResponse
 
 from dashboards import pages
 from dashboards.components.frame import SERVICE_NAME
@@ -14,7 +15,8 @@ from dashboards.components.html_text import html_text
 from dashboards.exports.csv_file import csv_text
 from dashboards.filters import parse, without_empty
 from dashboards.headers import content_security_policy, secured
-from dashboards.store import DashboardError, PublishedStore, StoreUnreadable, open_published
+from dashboards.store import DashboardError, PublishedStore, Release, StoreUnreadable, open_published
+from dashboards.tables import Table
 
 ASSETS = Path(__file__).parent / "assets"
 THREADS = 8
@@ -47,10 +49,9 @@ class Site(Dash):
 
     published: PublishedStore
 
-    def interpolate_index(self, **parts: str) -> str:
+    def interpolate_index(self, *_: str, **parts: str) -> str:
         """The page at the request's address as HTML; Dash draws it again, with its chart, and takes its place."""
-        request = flask.request
-        view = pages.view(self.published, request.path, request.query_string.decode("utf-8", "replace"))
+        view = pages.view(self.published, flask.request.path, _query())
         flask.g.status = view.status
         return INDEX.format(
             title=escape(view.title),
@@ -60,21 +61,31 @@ class Site(Dash):
         )
 
 
+def _query() -> str:
+    return flask.request.query_string.decode("utf-8", "replace")
+
+
+def _table(release: Release, name: str, search: str) -> Table | None:
+    """The table of that name, narrowed as on its page; None where no page has it."""
+    for page in pages.PAGES:
+        for table in page.tables(release, parse(search, page.filters, release).filters):
+            if table.name == name:
+                return table
+    return None
+
+
 def _download(store: PublishedStore, name: str) -> flask.Response:
     release = store.release()
-    search = flask.request.query_string.decode("utf-8", "replace")
-    for page in pages.PAGES if release else ():
-        tables = page.tables(release, parse(search, page.filters, release).filters)
-        for table in tables:
-            if table.name == name:
-                headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-                return flask.Response(csv_text(table, release), mimetype="text/csv", headers=headers)
-    flask.abort(404)
+    table = _table(release, name, _query()) if release else None
+    if release is None or table is None:
+        return flask.Response("There is no such file.", status=404, mimetype="text/plain")
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return flask.Response(csv_text(table, release), mimetype="text/csv", headers=headers)
 
 
-def _without_empty_parameters() -> flask.Response | None:
+def _without_empty_parameters() -> BaseResponse | None:
     """A form sends a parameter for every "all"; the address that people share has none of them."""
-    search = flask.request.query_string.decode("utf-8", "replace")
+    search = _query()
     if flask.request.path in pages.BY_PATH and "=&" in f"{search}&":
         kept = without_empty(search)
         return flask.redirect(flask.request.path + (f"?{kept}" if kept else ""))
@@ -120,14 +131,14 @@ def create_app(store_url: str) -> Dash:
     return site
 
 
-def listening(store_url: str, host: str, port: int) -> waitress.server.TcpWSGIServer:
+def listening(store_url: str, host: str, port: int) -> BaseWSGIServer | MultiSocketServer:
     """A server for the site that listens but does not yet answer; port 0 takes a free one.
 
     Raises StoreUnreadable, and AddressUnavailable where the address is taken or not ours.
     """
     app = create_app(store_url)
     try:
-        return waitress.create_server(app.server, host=host, port=port, threads=THREADS, ident=None)
+        return create_server(app.server, host=host, port=port, threads=THREADS, ident=None)
     except OSError as error:
         raise AddressUnavailable(f"The dashboard cannot listen on {host}:{port}: {error.strerror}.") from error
 

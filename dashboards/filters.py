@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from urllib.parse import parse_qs, urlencode
 
-import polars as pl
-
 from dashboards.store import Release
 from dashboards.words import FUEL_WORDS, METER_TYPE_WORDS, SECTOR_WORDS, quarter_words, source_words
 from schemas.codes import FUELS, METER_TYPES, SECTORS
@@ -15,9 +13,9 @@ COMPARABLE = "COMPARABLE"
 REPLACEMENTS = "SMART_FOR_SMART"
 EVERY = "ALL"
 BASES = {
-    COMPARABLE: "New smart and advanced meters, as in official statistics",
-    REPLACEMENTS: "Smart meters that replaced smart meters",
-    EVERY: "Every meter fitted, smart or not",
+    COMPARABLE: "Official count",
+    REPLACEMENTS: "Smart for smart",
+    EVERY: "Every meter",
 }
 
 
@@ -77,8 +75,7 @@ def _choices(words: dict[str, str], codes: Iterable[str]) -> tuple[Choice, ...]:
 
 
 def _supplier_choices(release: Release) -> tuple[Choice, ...]:
-    seen = pl.concat([release.stock["source_id"], release.installations["source_id"]]).cast(pl.String)
-    choices = (Choice(code, source_words(code)) for code in seen.unique())
+    choices = (Choice(code, source_words(code)) for code in release.suppliers)
     return tuple(sorted(choices, key=lambda choice: choice.words.casefold()))
 
 
@@ -88,13 +85,13 @@ def form_fields(release: Release) -> tuple[Field, ...]:
     quarter_choices = tuple(Choice(quarter, quarter_words(quarter)) for quarter in reversed(release.quarters[:-1]))
     basis_choices = _choices(BASES, (REPLACEMENTS, EVERY))
     return (
-        Field("fuel", "Fuel", "Electricity and gas", _choices(FUEL_WORDS, FUELS)),
-        Field("sector", "Sector", "Domestic and non-domestic", _choices(SECTOR_WORDS, SECTORS)),
+        Field("fuel", "Fuel", "Both fuels", _choices(FUEL_WORDS, FUELS)),
+        Field("sector", "Sector", "All sectors", _choices(SECTOR_WORDS, SECTORS)),
         Field("supplier", "Supplier", "All suppliers", _supplier_choices(release)),
         Field("region", "Region", "Great Britain", region_choices),
         Field("meter_type", "Meter type", "All types", _choices(METER_TYPE_WORDS, METER_TYPES)),
         Field("basis", "What is counted", BASES[COMPARABLE], basis_choices),
-        Field("quarter", "Quarter", f"{quarter_words(release.last_quarter)} (newest)", quarter_choices),
+        Field("quarter", "Quarter", quarter_words(release.last_quarter), quarter_choices),
     )
 
 

@@ -89,7 +89,7 @@ def installations(release: Release, filters: Filters, group: list[str]) -> pl.Da
 
 
 def installations_by_quarter(release: Release, filters: Filters) -> pl.DataFrame:
-    """`installations` for every quarter, oldest first, with `before` (a quarter ago) and `year_before`, null at the start."""
+    """`installations` for every quarter, oldest first, with those a quarter `before` and a `year_before` (or null)."""
     frame = _on_every_quarter(installations(release, filters, ["quarter"]), release)
     total = pl.col("installations")
     return frame.with_columns(total.shift(1).alias("before"), total.shift(4).alias("year_before"))
@@ -112,8 +112,9 @@ def coverage_by_fuel(release: Release, filters: Filters) -> pl.DataFrame:
 
     Columns: quarter, smart_and_advanced, meters, then electricity_smart_and_advanced and so on; markers.
     """
-    frame = stock_by_quarter(release, filters).select("quarter", "smart_and_advanced", "meters", "markers")
     fuels = stock(release, filters, ["quarter", "fuel"])
+    sums = pl.col("smart_and_advanced", "meters").sum(), pl.col("markers").bitwise_or()
+    frame = _on_every_quarter(fuels.group_by("quarter").agg(*sums), release)
     for fuel in ("ELECTRICITY", "GAS"):
         one = fuels.filter(pl.col("fuel") == fuel)
         columns = [pl.col(name).alias(f"{fuel.lower()}_{name}") for name in ("smart_and_advanced", "meters")]

@@ -19,23 +19,28 @@ from dashboards.words import (
 from schemas.geography import GREAT_BRITAIN
 
 NO_FIGURES = "There are no figures for this selection."
-FITTED_NOUNS = {
-    COMPARABLE: "new smart and advanced meters were fitted",
-    REPLACEMENTS: "smart meters were fitted in place of smart meters",
-    EVERY: "meters of any kind were fitted",
-}
+BASIS_WORDS = {COMPARABLE: "new smart and advanced", REPLACEMENTS: "replacement smart", EVERY: "smart and other"}
 
 
-def _kinds(filters: Filters) -> str:
+def _kinds(filters: Filters) -> list[str]:
     codes = [code.lower().replace("_", "-") for code in (filters.sector, filters.fuel) if code]
-    types = [METER_TYPE_WORDS[filters.meter_type]] if filters.meter_type else []
-    return " ".join([*codes, *types, "meters"])
+    return codes + ([METER_TYPE_WORDS[filters.meter_type]] if filters.meter_type else [])
+
+
+def _place(filters: Filters) -> str:
+    return f"in {region_words(filters.region or GREAT_BRITAIN)}"
 
 
 def meters_of(filters: Filters) -> str:
     """The meters that the filters leave, such as `domestic gas meters supplied by Utilita in Wales`."""
-    supplied = f" supplied by {source_words(filters.supplier)}" if filters.supplier else ""
-    return f"{_kinds(filters)}{supplied} in {region_words(filters.region or GREAT_BRITAIN)}"
+    supplied = [f"supplied by {source_words(filters.supplier)}"] if filters.supplier else []
+    return " ".join([*_kinds(filters), "meters", *supplied, _place(filters)])
+
+
+def fitted_of(filters: Filters) -> str:
+    """The installations that the filters leave, such as `new smart and advanced gas meters fitted in Wales`."""
+    by = [f"by {source_words(filters.supplier)}"] if filters.supplier else []
+    return " ".join([BASIS_WORDS[filters.basis or COMPARABLE], *_kinds(filters), "meters fitted", *by, _place(filters)])
 
 
 def coverage_answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
@@ -45,6 +50,11 @@ def coverage_answer(row: dict[str, int | None], quarter: str, filters: Filters) 
         return f"There were no {meters_of(filters)} at the end of {quarter_words(quarter)}."
     of = f"{count(smart)} of {count(meters)} {meters_of(filters)}"
     return f"At the end of {quarter_words(quarter)}, {of} were smart or advanced: {share(smart, meters)}."
+
+
+def stock_answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
+    """How many meters are in place."""
+    return f"At the end of {quarter_words(quarter)} there were {count(row.get('meters') or 0)} {meters_of(filters)}."
 
 
 def mode_answer(row: dict[str, int | None]) -> str:
@@ -68,8 +78,8 @@ def comparisons(frame: pl.DataFrame, quarter: str) -> tuple[str, str]:
 def installations_answer(frame: pl.DataFrame, quarter: str, filters: Filters) -> str:
     """How many meters were fitted in a quarter, and how that compares."""
     fitted = in_quarter(frame, quarter).get("installations") or 0
-    noun = f"{FITTED_NOUNS[filters.basis or COMPARABLE]} ({meters_of(filters)})"
-    return f"In {quarter_words(quarter)}, {count(fitted)} {noun}: {joined(list(comparisons(frame, quarter)))}."
+    than = joined(list(comparisons(frame, quarter)))
+    return f"In {quarter_words(quarter)}: {count(fitted)} {fitted_of(filters)}. That is {than}."
 
 
 def ends(frame: pl.DataFrame, series: tuple[Series, ...]) -> str:

@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 
 from dashboards.markers import marker_bits
 from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_TABLES, Table
 
 BATCH_ROWS = 50_000
 MILLISECONDS = 1_000
-# No page tells credit from prepayment, so the store adds the two up before anything is read.
+# No page tells credit from prepayment, so the two are added up when a release is read.
 STOCK_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode")
 INSTALLATION_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "install_reason")
 
@@ -37,13 +38,13 @@ class ReleaseKey:
     published_at: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Release:
-    """One published release in memory.
+    """One published release in memory; two are never equal, so that answers can be kept by release.
 
     `stock` has STOCK_DIMENSIONS, `kind` (SMART_MODE, TRADITIONAL, ADVANCED, NON_SMART), meters and marker bits;
     `installations` has INSTALLATION_DIMENSIONS, installations and marker bits. `quarters` runs from the oldest
-    to `last_quarter` and has no gap.
+    to `last_quarter` and has no gap; `suppliers` are the ids of all sources that have a meter or fitted one.
     """
 
     key: ReleaseKey
@@ -53,6 +54,7 @@ class Release:
     data_notice: str
     marker: str
     quarters: tuple[str, ...]
+    suppliers: tuple[str, ...]
     stock: pl.DataFrame
     installations: pl.DataFrame
 
@@ -77,14 +79,14 @@ def _sqlite_engine(path: str | None) -> sa.Engine:
         return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
 def _engine(url_text: str) -> sa.Engine:
     try:
         url = sa.make_url(url_text)
-    except sa.exc.ArgumentError as error:
+    except exc.ArgumentError as error:
         raise StoreUnreadable("The store's address is not understood; it looks like sqlite:///rollout.db.") from error
     backend = url.get_backend_name()
     if backend == "sqlite":
@@ -118,7 +120,7 @@ def quarters_between(first: str, last: str) -> tuple[str, ...]:
 def _frame(connection: sa.Connection, query: sa.Select[tuple[object, ...]], value: str) -> pl.DataFrame:
     names = [column.name for column in query.selected_columns]
     dimensions = [name for name in names if name not in (value, "marker")]
-    schema: dict[str, pl.DataType] = {name: pl.String() for name in names} | {value: pl.Int64()}
+    schema = pl.Schema({name: pl.Int64() if name == value else pl.String() for name in names})
     categories = pl.col(dimensions).cast(pl.Categorical)
     rows = connection.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
     parts: Iterator[pl.DataFrame] = (
@@ -126,16 +128,14 @@ def _frame(connection: sa.Connection, query: sa.Select[tuple[object, ...]], valu
         for part in rows.partitions(BATCH_ROWS)
     )
     empty = pl.DataFrame(schema=schema).with_columns(categories, marker_bits())
-    return pl.concat([empty, *parts]).drop("marker")
+    added_up = pl.col(value).sum(), pl.col("markers").bitwise_or()
+    return pl.concat([empty, *parts]).group_by(dimensions).agg(*added_up).sort(dimensions)
 
 
 def _query(source: sa.TableClause, dimensions: tuple[str, ...], value: str) -> sa.Select[tuple[object, ...]]:
     columns = [source.c[name] for name in dimensions]
-    return (
-        sa.select(*columns, sa.func.sum(source.c[value]).label(value), source.c.marker)
-        .where(source.c.vintage == sa.bindparam("vintage"), source.c.quarter <= sa.bindparam("last_quarter"))
-        .group_by(*columns, source.c.marker)
-    )
+    wanted = (source.c.vintage == sa.bindparam("vintage"), source.c.quarter <= sa.bindparam("last_quarter"))
+    return sa.select(*columns, source.c[value], source.c.marker).where(*wanted)
 
 
 STOCK_QUERY = _query(STOCK, STOCK_DIMENSIONS, "meters")
@@ -166,7 +166,7 @@ class PublishedStore:
         try:
             with self._engine.connect() as connection:
                 return self._current(connection)
-        except (sa.exc.SQLAlchemyError, ValueError) as error:
+        except (exc.SQLAlchemyError, ValueError) as error:
             raise StoreUnreadable("The store could not be read.") from error
 
     def check(self) -> None:
@@ -178,7 +178,7 @@ class PublishedStore:
                 if table.name in present:
                     names = {column["name"] for column in inspector.get_columns(table.name)}
                     _require_columns(table, names)
-        except sa.exc.SQLAlchemyError as error:
+        except exc.SQLAlchemyError as error:
             raise StoreUnreadable("The store could not be read: it is damaged, is no store, or refused us.") from error
 
     def _current(self, connection: sa.Connection) -> Release | None:
@@ -202,13 +202,14 @@ def _require_columns(table: Table, present: set[str]) -> None:
 
 def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, ...]]) -> Release:
     wanted = {"vintage": row.vintage, "last_quarter": row.last_quarter}
-    stock = _frame(connection, STOCK_QUERY.params(wanted), "meters").with_columns(_kind()).rechunk()
-    installations = _frame(connection, INSTALLATIONS_QUERY.params(wanted), "installations").rechunk()
+    stock = _frame(connection, STOCK_QUERY.params(wanted), "meters").with_columns(_kind())
+    installations = _frame(connection, INSTALLATIONS_QUERY.params(wanted), "installations")
     first = stock["quarter"].cast(pl.String).min()
     quarters = quarters_between(str(first or row.last_quarter), row.last_quarter)
     moment = _published_at(row.published_at)
     words = (row.title, moment, row.last_quarter, row.data_notice, row.marker or "")
-    return Release(key, *words, quarters, stock, installations)
+    suppliers = pl.concat([stock["source_id"].unique(), installations["source_id"].unique()]).cast(pl.String).unique()
+    return Release(key, *words, quarters, tuple(suppliers.sort()), stock, installations)
 
 
 def open_published(store_url: str) -> PublishedStore:

@@ -44,7 +44,7 @@ class Table:
     @property
     def marker_codes(self) -> tuple[str, ...]:
         """Every marker in the table, those for figures that cannot be worked out too."""
-        stored = codes_of(int(self.frame["markers"].bitwise_or() or 0))
+        stored = codes_of(self.frame.select(pl.col("markers").bitwise_or()).item() or 0)
         shown = {cell.text for row in self.rows for cell in row}
         extra = tuple(code for code in ("x", "z") if f"[{code}]" in shown and code not in stored)
         return stored + extra

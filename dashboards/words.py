@@ -67,11 +67,11 @@ def compared(now: int, before: int | None, quarter: str) -> str:
     """The change in a phrase, such as `3.0% more than in Q3 2025 (660)`."""
     when = quarter_words(quarter)
     if before is None:
-        return f"no figure for {when} to compare with"
+        return f"not comparable with {when}, for which there is no figure"
     if now == before:
         return f"the same as in {when}"
     if before == 0:
-        return f"none in {when}"
+        return f"more than in {when}, when there was none"
     direction = "more" if now > before else "fewer"
     return f"{decimal(abs(tenths(now - before, before)))}% {direction} than in {when} ({count(before)})"
 

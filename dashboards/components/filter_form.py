@@ -2,6 +2,7 @@
 
 from dash import html
 
+from dashboards.components.aria import aria
 from dashboards.filters import Field, Filters
 
 
@@ -22,9 +23,9 @@ def filter_form(path: str, fields: tuple[Field, ...], filters: Filters) -> html.
     clear = [html.A("Clear filters", href=path)] if filters.as_query else []
     buttons = html.Div([button, *clear], className="buttons")
     return html.Form(
-        [html.H2("Filters", className="form-heading"), html.Div(selects, className="selects"), buttons],
+        [html.Div(selects, className="selects"), buttons],
         action=path,
         method="get",
         className="filters",
-        **{"aria-label": "Filters"},
+        **aria("label", "Filters"),
     )

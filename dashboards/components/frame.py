@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from dash import html
 from dash.development.base_component import Component
 
+from dashboards.components.aria import aria
+
 SERVICE_NAME = "Smart meter rollout statistics"
 NOT_GOVERNMENT = "This is not a government service."
 
@@ -20,10 +22,10 @@ class Link:
 
 def _navigation(links: list[Link]) -> html.Nav:
     items = [
-        html.Li(html.A(link.words, href=link.href, **({"aria-current": "page"} if link.current else {})))
+        html.Li(html.A(link.words, href=link.href, **(aria("current", "page") if link.current else {})))
         for link in links
     ]
-    return html.Nav(html.Ul(items), className="width", **{"aria-label": "Pages"})
+    return html.Nav(html.Ul(items), className="width", **aria("label", "Pages"))
 
 
 def _footer(notice: str, release_words: str) -> html.Footer:
@@ -41,7 +43,7 @@ def page_frame(main: list[Component], links: list[Link], notice: str, release_wo
         [
             html.A("Skip to main content", href="#main", className="skip-link"),
             header,
-            html.Section(banner, **{"aria-label": "About this data"}),
+            html.Section(banner, **aria("label", "About this data")),
             html.Main(main, id="main", className="width", tabIndex="-1"),
             _footer(notice, release_words),
         ],

@@ -38,7 +38,7 @@ def html_text(node: object) -> str:
         return escape(str(node))
     kind = node.to_plotly_json()["type"]
     if kind == CHART:
-        return f'<div{_attribute("style", _props(node)["style"])}>{CHART_WITHOUT_SCRIPT}</div>'
+        return f"<div{_attribute('style', _props(node)['style'])}>{CHART_WITHOUT_SCRIPT}</div>"
     tag = kind.lower()
     attributes = "".join(_attribute(name, value) for name, value in _props(node).items())
     if tag in VOID:

@@ -2,6 +2,7 @@
 
 from dash import html
 
+from dashboards.components.aria import aria
 from dashboards.markers import explanations
 from dashboards.tables import Cell, Column, Table
 
@@ -25,7 +26,7 @@ def _row(cells: list[Cell]) -> html.Tr:
 def table_element(table: Table) -> html.Table:
     """The table itself."""
     parts = [
-        html.Caption(table.caption, id=f"{table.name}-caption"),
+        html.Caption(html.Span(table.caption), id=f"{table.name}-caption"),
         html.Thead(html.Tr([_heading(column) for column in table.columns])),
         html.Tbody([_row(cells) for cells in table.rows]),
     ]
@@ -35,8 +36,8 @@ def table_element(table: Table) -> html.Table:
 
 def table_with_notes(table: Table, query: str) -> html.Div:
     """The table in a frame that scrolls on a narrow screen, what its markers mean, and the link to its CSV file."""
-    names = {"aria-labelledby": f"{table.name}-caption"}
-    frame = html.Div(table_element(table), className="table-frame", role="region", tabIndex="0", **names)
+    named = aria("labelledby", f"{table.name}-caption")
+    frame = html.Div(table_element(table), className="table-frame", role="region", tabIndex="0", **named)
     notes = [html.Li(sentence) for sentence in explanations(table.marker_codes)]
     explained = [html.Ul(notes, className="notes")] if notes else []
     link = html.A("Download this table (CSV)", href=f"/download/{table.name}.csv{'?' if query else ''}{query}")

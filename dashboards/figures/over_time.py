@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboards.figures.style import DARK_BLUE, DARK_PINK, GREY, INK, TURQUOISE, quarter_axis, styled
+from dashboards.figures.style import DARK_BLUE, DARK_PINK, GREY, INK, TURQUOISE, WHITE, quarter_axis, styled
 from dashboards.words import quarter_words
 
 
@@ -22,20 +22,20 @@ class Series:
 MODES = (
     Series("smart_mode", "Smart, in smart mode", DARK_BLUE),
     Series("traditional", "Smart, in traditional mode", TURQUOISE, "/"),
-    Series("advanced", "Advanced", DARK_PINK, "x"),
-    Series("non_smart", "Not smart", GREY, "."),
+    Series("advanced", "Advanced", DARK_PINK, "."),
+    Series("non_smart", "Not smart", GREY),
 )
 TYPES = (
     Series("smets1", "SMETS1", TURQUOISE, "/"),
     Series("smets2", "SMETS2", DARK_BLUE),
-    Series("advanced", "Advanced", DARK_PINK, "x"),
-    Series("non_smart", "Not smart", GREY, "."),
+    Series("advanced", "Advanced", DARK_PINK, "."),
+    Series("non_smart", "Not smart", GREY),
 )
 
 
 def _pattern(series: Series) -> dict[str, object]:
-    # Dark strokes on the series' colour: the pattern must survive a print in grey.
-    return {"shape": series.pattern, "fgcolor": INK, "bgcolor": series.colour, "size": 8, "solidity": 0.2}
+    # White strokes on the series' colour: the pattern must survive a print in grey.
+    return {"shape": series.pattern, "fgcolor": WHITE, "bgcolor": series.colour, "size": 7, "solidity": 0.25}
 
 
 def stacked_stock(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -> go.Figure:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboards.figures.style import DARK_BLUE, DARK_PINK, FRAME_HEIGHT, RULE, ROW_HEIGHT, styled
+from dashboards.figures.style import DARK_BLUE, DARK_PINK, FRAME_HEIGHT, ROW_HEIGHT, RULE, styled
 
 
 def _percent(frame: pl.DataFrame, part: str, whole: str) -> list[float | None]:

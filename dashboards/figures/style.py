@@ -7,7 +7,8 @@ from dashboards.words import quarter_words
 DARK_BLUE = "#12436D"
 TURQUOISE = "#28A197"
 DARK_PINK = "#801650"
-GREY = "#B1B4B6"
+GREY = "#CDD1D4"
+WHITE = "#FFFFFF"
 INK = "#0B0C0C"
 RULE = "#D8DBDC"
 TEXT_SIZE = 14
@@ -31,7 +32,7 @@ def styled(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
         bargap=0.15,
     )
     figure.update_xaxes(automargin=True, showgrid=False, zeroline=False, linecolor=INK, fixedrange=True)
-    figure.update_yaxes(automargin=True, gridcolor=RULE, zeroline=False, fixedrange=True)
+    figure.update_yaxes(automargin=True, gridcolor=RULE, zeroline=False, fixedrange=True, ticklabelstandoff=6)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Every page, and what stands around its content."""
 
+import functools
 from dataclasses import dataclass
 
 from dash import html
@@ -22,8 +23,7 @@ DEFINITIONS = (
     ("Share smart or advanced", "smart and advanced meters out of all meters. Electricity and gas meters count apart."),
     (
         "Installed",
-        "smart and advanced meters fitted in the quarter, without smart meters that replaced smart meters and without "
-        "meters that are not smart, as in official statistics.",
+        "smart and advanced meters fitted in the quarter; smart meters that replaced smart meters do not count again.",
     ),
     ("Quarter", "a calendar quarter by the local date in Great Britain; stock is counted at its end."),
 )
@@ -67,12 +67,14 @@ def _published(release: Release) -> str:
 def _content(page: Page, release: Release, parsed: Parsed) -> list[Component]:
     offered = tuple(field for field in form_fields(release) if field.name in page.filters)
     lead = [html.P(page.lead, className="lead")] if page.lead else []
+    content = page.layout(release, parsed.filters)
     return [
         html.H1(page.heading),
-        *lead,
         *_notices(parsed.notices),
+        *content.answer,
+        *lead,
         filter_form(page.path, offered, parsed.filters),
-        *page.layout(release, parsed.filters),
+        *content.figures,
         _definitions(),
     ]
 
@@ -93,7 +95,13 @@ def view(store: PublishedStore, path: str, search: str) -> View:
     page = BY_PATH.get(path)
     if page is None:
         return _problem_view(problem.NO_SUCH_PAGE, release.data_notice)
+    return _view(release, page, search.lstrip("?"))
+
+
+# The server sends a page and Dash asks for the same one a moment later; a release does not change.
+@functools.lru_cache(maxsize=64)
+def _view(release: Release, page: Page, search: str) -> View:
     parsed = parse(search, page.filters, release)
-    links = _links(path, parsed.filters)
+    links = _links(page.path, parsed.filters)
     body = page_frame(_content(page, release, parsed), links, release.data_notice, _published(release))
     return View(f"{page.heading} – {SERVICE_NAME}", problem.OK, body)

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import polars as pl
 from dash import html
-from dash.development.base_component import Component
 
 from dashboards import queries, sentences
 from dashboards.components.chart import chart
 from dashboards.components.table import table_with_notes
 from dashboards.figures.shares import share_dots
 from dashboards.filters import Filters
-from dashboards.pages.page import Page
+from dashboards.pages.page import Content, Page
 from dashboards.store import Release
 from dashboards.tables import Column, Table, total_of
 from dashboards.words import quarter_words, region_words, source_words
@@ -57,21 +56,21 @@ def _tables(comparison: Comparison, release: Release, filters: Filters) -> tuple
     return (_table(comparison, _frame(comparison, release, filters), quarter, filters),)
 
 
-def _layout(comparison: Comparison, release: Release, filters: Filters) -> list[Component]:
+def _layout(comparison: Comparison, release: Release, filters: Filters) -> Content:
     frame = _frame(comparison, release, filters)
     quarter = filters.quarter or release.last_quarter
     total = total_of(frame, "label", "").row(0, named=True)
     title = f"Shares by {comparison.word} at the end of {quarter_words(quarter)}"
     figure = share_dots(frame, "label", title)
     said = sentences.best_and_least(frame, "label")
-    return [
-        html.P(f"{sentences.coverage_answer(total, quarter, filters)} {said}", className="answer"),
-        chart(f"{comparison.name}-chart", figure, f"Dot chart. {said}"),
-        table_with_notes(_table(comparison, frame, quarter, filters), filters.as_query),
-    ]
+    table = table_with_notes(_table(comparison, frame, quarter, filters), filters.as_query)
+    return Content(
+        [html.P(f"{sentences.coverage_answer(total, quarter, filters)} {said}", className="answer")],
+        [chart(f"{comparison.name}-chart", figure, f"Dot chart. {said}"), table],
+    )
 
 
-def supplier_layout(release: Release, filters: Filters) -> list[Component]:
+def supplier_layout(release: Release, filters: Filters) -> Content:
     """The suppliers' page."""
     return _layout(SUPPLIERS, release, filters)
 
@@ -81,7 +80,7 @@ def supplier_tables(release: Release, filters: Filters) -> tuple[Table, ...]:
     return _tables(SUPPLIERS, release, filters)
 
 
-def region_layout(release: Release, filters: Filters) -> list[Component]:
+def region_layout(release: Release, filters: Filters) -> Content:
     """The regions' page."""
     return _layout(REGIONS, release, filters)
 

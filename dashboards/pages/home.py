@@ -2,7 +2,6 @@
 
 import polars as pl
 from dash import html
-from dash.development.base_component import Component
 
 from dashboards import queries, sentences
 from dashboards.components.chart import chart
@@ -11,7 +10,7 @@ from dashboards.components.table import table_with_notes
 from dashboards.figures.over_time import coverage_lines
 from dashboards.filters import Filters
 from dashboards.markers import bracketed, codes_of
-from dashboards.pages.page import TIME_FILTERS, Page
+from dashboards.pages.page import TIME_FILTERS, Content, Page
 from dashboards.store import Release
 from dashboards.tables import Column, Table, total_of
 from dashboards.words import FUEL_WORDS, SECTOR_WORDS, count, decimal, quarter_words, quarters_earlier, share, tenths
@@ -69,7 +68,12 @@ def _installed_headline(frame: pl.DataFrame, quarter: str) -> Headline:
 def _history(release: Release, filters: Filters) -> tuple[pl.DataFrame, Table]:
     frame = queries.coverage_by_fuel(release, filters)
     by_fuel = [
-        Column(f"{fuel.lower()}_smart_and_advanced", f"Share, {FUEL_WORDS[fuel].lower()}", "share", f"{fuel.lower()}_meters")
+        Column(
+            f"{fuel.lower()}_smart_and_advanced",
+            f"Share, {FUEL_WORDS[fuel].lower()}",
+            "share",
+            f"{fuel.lower()}_meters",
+        )
         for fuel in _fuels(filters)
     ]
     columns = (Column("quarter", "End of quarter", "quarter"), *HEADLINE_COLUMNS, *(by_fuel if by_fuel[1:] else ()))
@@ -79,7 +83,11 @@ def _history(release: Release, filters: Filters) -> tuple[pl.DataFrame, Table]:
 
 def _breakdown(release: Release, filters: Filters) -> Table:
     frame = queries.stock(release, filters, ["fuel", "sector"]).sort("fuel", "sector")
-    group = pl.col("fuel").replace_strict(FUEL_WORDS) + ", " + pl.col("sector").replace_strict(SECTOR_WORDS).str.to_lowercase()
+    group = (
+        pl.col("fuel").replace_strict(FUEL_WORDS)
+        + ", "
+        + pl.col("sector").replace_strict(SECTOR_WORDS).str.to_lowercase()
+    )
     frame = frame.with_columns(group.alias("group"))
     quarter = quarter_words(filters.quarter or release.last_quarter)
     caption = f"Meters by fuel and sector at the end of {quarter}: {sentences.meters_of(filters)}"
@@ -89,10 +97,10 @@ def _breakdown(release: Release, filters: Filters) -> Table:
 
 def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
     """The tables of the page, in its order."""
-    return _history(release, filters)[1], _breakdown(release, filters)
+    return _breakdown(release, filters), _history(release, filters)[1]
 
 
-def layout(release: Release, filters: Filters) -> list[Component]:
+def layout(release: Release, filters: Filters) -> Content:
     """The page's content."""
     quarter = filters.quarter or release.last_quarter
     stock = queries.stock_by_quarter(release, filters)
@@ -101,14 +109,17 @@ def layout(release: Release, filters: Filters) -> list[Component]:
     frame, history = _history(release, filters)
     figure = coverage_lines(frame, _fuels(filters), "Share of meters that are smart or advanced")
     alt = f"Line chart. {sentences.coverage_ends(frame, _fuels(filters))}"
-    return [
-        html.P(f"{sentences.coverage_answer(row, quarter, filters)} {sentences.mode_answer(row)}", className="answer"),
-        headlines([*_stock_headlines(stock, quarter), _installed_headline(fitted, quarter)]),
-        chart("home-chart", figure, alt),
-        table_with_notes(history, filters.as_query),
-        html.H2("By fuel and sector"),
-        table_with_notes(_breakdown(release, filters), filters.as_query),
-    ]
+    said = f"{sentences.coverage_answer(row, quarter, filters)} {sentences.mode_answer(row)}"
+    figures = headlines([*_stock_headlines(stock, quarter), _installed_headline(fitted, quarter)])
+    return Content(
+        [html.P(said, className="answer"), figures],
+        [
+            html.H2("By fuel and sector"),
+            table_with_notes(_breakdown(release, filters), filters.as_query),
+            chart("home-chart", figure, alt),
+            table_with_notes(history, filters.as_query),
+        ],
+    )
 
 
 PAGE = Page("/", "Home", "Smart meters in Great Britain", (*TIME_FILTERS, "quarter"), layout, tables)

@@ -2,14 +2,13 @@
 
 import polars as pl
 from dash import html
-from dash.development.base_component import Component
 
 from dashboards import queries, sentences
 from dashboards.components.chart import chart
 from dashboards.components.table import table_with_notes
 from dashboards.figures.over_time import TYPES, Series, stacked_installations
-from dashboards.filters import BASES, COMPARABLE, EVERY, Filters
-from dashboards.pages.page import TIME_FILTERS, Page
+from dashboards.filters import COMPARABLE, EVERY, Filters
+from dashboards.pages.page import TIME_FILTERS, Content, Page
 from dashboards.store import Release
 from dashboards.tables import Column, Table
 
@@ -28,7 +27,7 @@ def _table(frame: pl.DataFrame, filters: Filters) -> Table:
     columns.append(Column("installations", "Change on the quarter before", "change", "before"))
     columns.append(Column("installations", "Change on a year before", "change", "year_before"))
     columns += [Column("replacements", "Not counted: smart for smart")] if basis == COMPARABLE else []
-    caption = f"Meters fitted in each quarter ({BASES[basis].lower()}): {sentences.meters_of(filters)}"
+    caption = f"Meters fitted in each quarter: {sentences.fitted_of(filters)}"
     return Table("installations", caption, tuple(columns), frame.reverse())
 
 
@@ -37,16 +36,15 @@ def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
     return (_table(queries.installations_by_quarter(release, filters), filters),)
 
 
-def layout(release: Release, filters: Filters) -> list[Component]:
+def layout(release: Release, filters: Filters) -> Content:
     """The page's content."""
     frame = queries.installations_by_quarter(release, filters)
     figure = stacked_installations(frame, _series(filters), "Meters fitted in each quarter")
     alt = f"Stacked bar chart. {sentences.ends(frame, _series(filters))}"
-    return [
-        html.P(sentences.installations_answer(frame, release.last_quarter, filters), className="answer"),
-        chart("installations-chart", figure, alt),
-        table_with_notes(_table(frame, filters), filters.as_query),
-    ]
+    return Content(
+        [html.P(sentences.installations_answer(frame, release.last_quarter, filters), className="answer")],
+        [chart("installations-chart", figure, alt), table_with_notes(_table(frame, filters), filters.as_query)],
+    )
 
 
 PAGE = Page(

@@ -13,6 +13,14 @@ TIME_FILTERS = ("fuel", "sector", "supplier", "region")
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a page says: the answer in words, which stands above the filters, and the charts and tables below them."""
+
+    answer: list[Component]
+    figures: list[Component]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page: its path, its name in the navigation, its heading, the filters it offers, its content and its tables.
 
@@ -23,6 +31,6 @@ class Page:
     name: str
     heading: str
     filters: tuple[str, ...]
-    layout: Callable[[Release, Filters], list[Component]]
+    layout: Callable[[Release, Filters], Content]
     tables: Callable[[Release, Filters], tuple[Table, ...]]
     lead: str = ""

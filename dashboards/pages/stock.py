@@ -2,14 +2,13 @@
 
 import polars as pl
 from dash import html
-from dash.development.base_component import Component
 
 from dashboards import queries, sentences
 from dashboards.components.chart import chart
 from dashboards.components.table import table_with_notes
 from dashboards.figures.over_time import MODES, Series, stacked_stock
 from dashboards.filters import Filters
-from dashboards.pages.page import TIME_FILTERS, Page
+from dashboards.pages.page import TIME_FILTERS, Content, Page
 from dashboards.store import Release
 from dashboards.tables import Column, Table
 
@@ -39,23 +38,28 @@ def _table(frame: pl.DataFrame, filters: Filters) -> Table:
     return Table("stock", caption, tuple(columns), frame.reverse())
 
 
+def _answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
+    if filters.meter_type is None:
+        return f"{sentences.coverage_answer(row, quarter, filters)} {sentences.mode_answer(row)}"
+    stock = sentences.stock_answer(row, quarter, filters)
+    return f"{stock} {sentences.mode_answer(row)}" if row["smart"] else stock
+
+
 def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
     """The table of the page."""
     return (_table(queries.stock_by_quarter(release, filters), filters),)
 
 
-def layout(release: Release, filters: Filters) -> list[Component]:
+def layout(release: Release, filters: Filters) -> Content:
     """The page's content."""
     frame = queries.stock_by_quarter(release, filters)
     row = queries.in_quarter(frame, release.last_quarter)
     figure = stacked_stock(frame, _series(filters), "Meters in place at the end of each quarter")
     alt = f"Stacked area chart. {sentences.ends(frame, _series(filters))}"
-    answer = sentences.coverage_answer(row, release.last_quarter, filters)
-    return [
-        html.P(f"{answer} {sentences.mode_answer(row)}", className="answer"),
-        chart("stock-chart", figure, alt),
-        table_with_notes(_table(frame, filters), filters.as_query),
-    ]
+    return Content(
+        [html.P(_answer(row, release.last_quarter, filters), className="answer")],
+        [chart("stock-chart", figure, alt), table_with_notes(_table(frame, filters), filters.as_query)],
+    )
 
 
 PAGE = Page(

@@ -48,13 +48,26 @@ class Meters:
 
     def row(self, value: str) -> Row:
         """As a row of the stock (`meters`) or of the installations (`installations`)."""
-        names = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode", "payment_mode")
+        names = (
+            "quarter",
+            "source_id",
+            "region_code",
+            "fuel",
+            "sector",
+            "meter_type",
+            "operating_mode",
+            "payment_mode",
+        )
         row = {name: getattr(self, name) for name in names} | {"vintage": "draft", "marker": self.marker}
-        return row | {value: self.number} | ({"install_reason": self.install_reason} if value == "installations" else {})
+        return (
+            row | {value: self.number} | ({"install_reason": self.install_reason} if value == "installations" else {})
+        )
 
 
 def _table(metadata: sa.MetaData, table: Table) -> sa.Table:
-    columns = [sa.Column(column.name, TYPES[column.type], primary_key=column.name in table.key) for column in table.columns]
+    columns = [
+        sa.Column(column.name, TYPES[column.type], primary_key=column.name in table.key) for column in table.columns
+    ]
     return sa.Table(table.name, metadata, *columns)
 
 
