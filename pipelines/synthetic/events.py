@@ -4,6 +4,7 @@ Texts are kept as places in lists (sources, regions, areas, meter points), devic
 are made when the events are written. A place of NONE is null.
 """
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,24 +20,24 @@ Array = npt.NDArray[Any]
 NONE: Final = -1
 NO_METER_POINT: Final = -1
 ENVELOPE: Final = ("source_id", "fuel", "meter_point_id", "effective_at", "reported_at")
-_WIDE: Final = {
-    "meter_point_id": pl.Int32,
-    "effective_at": pl.Int64,
-    "reported_at": pl.Int64,
-    "device_id": pl.UInt64,
-    "hub_id": pl.UInt64,
-    "appointment_id": pl.UInt64,
-    "case_id": pl.UInt64,
-    "duration_seconds": pl.Int32,
-    "upfront_charge_pence": pl.Int32,
-    "requested_on": pl.Int32,
-    "offered_on": pl.Int32,
-    "day": pl.Int32,
-    "meters": pl.Int64,
-    "numerator": pl.Int64,
-    "denominator": pl.Int64,
-    "quarter": pl.Int16,
-    "local_authority_code": pl.Int16,
+_WIDE: Final[dict[str, type[np.generic]]] = {
+    "meter_point_id": np.int32,
+    "effective_at": np.int64,
+    "reported_at": np.int64,
+    "device_id": np.uint64,
+    "hub_id": np.uint64,
+    "appointment_id": np.uint64,
+    "case_id": np.uint64,
+    "duration_seconds": np.int32,
+    "upfront_charge_pence": np.int32,
+    "requested_on": np.int32,
+    "offered_on": np.int32,
+    "day": np.int32,
+    "meters": np.int64,
+    "numerator": np.int64,
+    "denominator": np.int64,
+    "quarter": np.int16,
+    "local_authority_code": np.int16,
 }
 
 
@@ -45,9 +46,10 @@ def fields_of(record: str) -> tuple[str, ...]:
     return current()[record].field_names[3:]
 
 
-def frame_schema(record: str) -> dict[str, Any]:
+@functools.cache
+def column_types(record: str) -> dict[str, type[np.generic]]:
     """The columns of a record's frame and their types; what is not listed is a small code."""
-    return {name: _WIDE.get(name, pl.Int8) for name in fields_of(record)}
+    return {name: _WIDE.get(name, np.int8) for name in fields_of(record)}
 
 
 @dataclass(slots=True)
@@ -58,32 +60,41 @@ class Recorder:
     """
 
     last_ms: int
-    batches: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: {record: [] for record in RECORDS})
+    batches: dict[str, list[list[Array]]] = field(default_factory=lambda: {record: [] for record in RECORDS})
     events: int = 0
 
     def add(self, record: str, **columns: npt.ArrayLike) -> None:
-        """Takes a batch: a column for each of the record's fields, the longest of them or one value for all."""
-        length = max(np.size(column) for column in columns.values())
-        if not length or not all(np.size(column) for column in columns.values()):
-            return
-        schema = frame_schema(record)
-        if columns.keys() != schema.keys():
-            raise ValueError(f"{record} wants the columns {', '.join(schema)}.")
-        series = [
-            pl.Series(name, np.broadcast_to(np.asarray(columns[name]), length).copy()).cast(kind)
-            for name, kind in schema.items()
-        ]
-        frame = pl.DataFrame(series)
-        if int(frame["effective_at"].max() or 0) > self.last_ms:  # pyright: ignore[reportArgumentType]
-            frame = frame.filter(pl.col("effective_at") <= self.last_ms)
-        if int(frame["reported_at"].max() or 0) > self.last_ms:  # pyright: ignore[reportArgumentType]
-            frame = frame.with_columns(pl.col("reported_at").clip(upper_bound=self.last_ms))
-        self.batches[record].append(frame)
-        self.events += frame.height
+        """Takes a batch: a column for each of the record's fields, arrays of one length or one value for all rows."""
+        types = column_types(record)
+        if columns.keys() != types.keys():
+            raise ValueError(f"{record} wants the columns {', '.join(types)}.")
+        length = len(np.asarray(columns["effective_at"]))
+        if length:
+            arrays = [_column(columns[name], length, kind) for name, kind in types.items()]
+            self._keep(record, arrays, list(types))
+
+    def _keep(self, record: str, arrays: list[Array], names: list[str]) -> None:
+        effective, reported = names.index("effective_at"), names.index("reported_at")
+        if arrays[effective].max() > self.last_ms:
+            within = arrays[effective] <= self.last_ms
+            arrays = [array[within] for array in arrays]
+        arrays[reported] = np.minimum(arrays[reported], self.last_ms)
+        self.batches[record].append(arrays)
+        self.events += len(arrays[effective])
 
     def take(self) -> dict[str, pl.DataFrame]:
         """Everything taken so far by record, in the order in which it came; the recorder is empty afterwards."""
-        frames = {record: pl.concat(batches) for record, batches in self.batches.items() if batches}
-        self.batches = {record: [] for record in RECORDS}
+        frames = {}
+        for record, batches in self.batches.items():
+            columns = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+            if columns and len(columns[0]):
+                frames[record] = pl.DataFrame(dict(zip(fields_of(record), columns, strict=True)))
+            batches.clear()
         self.events = 0
         return frames
+
+
+def _column(values: npt.ArrayLike, length: int, kind: type[np.generic]) -> Array:
+    if np.ndim(values) == 0:
+        return np.full(length, values, dtype=kind)
+    return np.asarray(values).astype(kind, copy=False)

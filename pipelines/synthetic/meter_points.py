@@ -65,7 +65,9 @@ def mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return out ^ (out >> np.uint64(31))
 
 
-def device_numbers(meter: npt.NDArray[np.integer], fitting: npt.NDArray[np.integer], role: int) -> npt.NDArray[np.uint64]:
+def device_numbers(
+    meter: npt.NDArray[np.integer], fitting: npt.NDArray[np.integer], role: int
+) -> npt.NDArray[np.uint64]:
     """The number of the device in a role (0 meter, 1 hub) that a fitting put at a meter; never 0 in practice."""
     serial = meter.astype(np.uint64) << np.uint64(16) | fitting.astype(np.uint64) << np.uint64(4) | np.uint64(role)
     return mixed(serial)

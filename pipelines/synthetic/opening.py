@@ -22,7 +22,7 @@ from pipelines.synthetic.state import (
     Meters,
     World,
 )
-from pipelines.synthetic.targets import FIRST, OPENING, SEGMENTS, Targets, fuel_of, sector_of
+from pipelines.synthetic.targets import OPENING, SEGMENTS, Targets, fuel_of, sector_of
 from schemas.codes import IN_HOME_DISPLAY_ANSWERS, INSTALL_REASONS
 from schemas.sources import sources
 
@@ -81,6 +81,7 @@ def _open_segment(world: World, segment: int) -> Ints:
     meters.payment[rng.permutation(places)[:prepaying]] = PREPAYMENT
     meters.mode[places] = NOT_APPLICABLE
     meters.present[places] = True
+    meters.new_in[places] = OPENING
     return places
 
 
@@ -109,4 +110,3 @@ def report_opening(world: World, places: Ints) -> None:
         in_home_display=IN_HOME_DISPLAY_ANSWERS.index("NOT_OFFERED"),
         upfront_charge_pence=0,
     )
-    meters.new_in[:] = FIRST - 2

@@ -38,3 +38,13 @@ class Plan:
     def scale(self) -> float:
         """Generated meters for each meter of Great Britain."""
         return self.meters / GB_METERS
+
+
+# Measured for a clean Britain until 2026: events that do not grow with the meters (the DCC's measures), and those
+# that each meter brings.
+_EVENTS_EACH: Final = 12.0
+
+
+def meters_for(events: int) -> int:
+    """The number of meters whose rollout until 2026 comes to about so many events."""
+    return max(1, round(events / _EVENTS_EACH))

@@ -27,9 +27,7 @@ def filled(total: int, weights: npt.ArrayLike, room: Ints) -> Ints:
     return quota + np.minimum(shared(left, room - quota), room - quota)
 
 
-def pick(
-    rng: np.random.Generator, groups: npt.NDArray[np.integer], quota: Ints, weights: Floats | None = None
-) -> Ints:
+def pick(rng: np.random.Generator, groups: npt.NDArray[np.integer], quota: Ints, weights: Floats | None = None) -> Ints:
     """Positions of `quota[g]` members of each group g, at random (by weight if given), sorted by group.
 
     A group with fewer members gives all. `groups` holds a small group number for each candidate.

@@ -1,0 +1,97 @@
+"""The simulation: quarter by quarter, first what changes, then when, then who says so."""
+
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+
+from pipelines.quarterly.calendar import day_end_ms
+from pipelines.synthetic import dcc_events as dcc
+from pipelines.synthetic import supplier_events as supplier
+from pipelines.synthetic.declaring import declare
+from pipelines.synthetic.events import Recorder
+from pipelines.synthetic.fitting import fit, remove
+from pipelines.synthetic.opening import open_meters, open_points, points_needed, report_opening
+from pipelines.synthetic.places import read_places
+from pipelines.synthetic.plan import Plan
+from pipelines.synthetic.state import Ints, Quarter, World, quarter_days, working_times
+from pipelines.synthetic.steering import migrate, steer_modes, steer_payments
+from pipelines.synthetic.switching import switches, transfers
+from pipelines.synthetic.targets import FIRST, read_targets
+from pipelines.synthetic.truth import Truth
+
+_PHASES = 8
+
+
+def quarter_number_of(day: date) -> int:
+    """The quarter that a local date lies in."""
+    return day.year * 4 + (day.month - 1) // 3
+
+
+def new_world(plan: Plan) -> World:
+    """The world at the start of 2012, its opening positions recorded."""
+    targets, places = read_targets(), read_places()
+    rng = np.random.Generator(np.random.PCG64([plan.seed, plan.meters]))
+    counts = points_needed(plan, targets, quarter_number_of(plan.until))
+    meters = open_points(rng, places, counts)
+    world = World(plan.scale, rng, targets, places, meters, Recorder(day_end_ms(plan.until)))
+    report_opening(world, open_meters(world))
+    return world
+
+
+def simulate(world: World, last: int, each: Callable[[int], None]) -> Truth:
+    """Lives through the quarters up to `last`, calls `each` after every one, and returns what is true."""
+    truth = Truth()
+    declared = np.empty(0, dtype=np.int64)
+    for number in range(FIRST, last + 1):
+        quarter = quarter_days(number)
+        _live(world, quarter, truth)
+        truth.close(number, world.meters)
+        if quarter.end_ms <= world.recorder.last_ms:
+            declared = declare(world, quarter, truth.stock[number], declared)
+        each(number)
+    return truth
+
+
+def _live(world: World, quarter: Quarter, truth: Truth) -> None:
+    """One quarter: the order of the changes of a meter is the order of the lines here."""
+    number = quarter.number
+    world.meters.busy[:] = False
+    moved = transfers(world, number)
+    removed = remove(world)
+    switched = switches(world, number)
+    fitted = fit(world, number)
+    migrated = migrate(world, number)
+    moded = steer_modes(world, number, migrated)
+    paying = steer_payments(world, number)
+    truth.fit(number, world.meters, fitted)
+    meters = [switched.meter, removed.meter, fitted.meter, migrated.meter, moded.meter, paying.meter]
+    at = instants(world.rng, quarter, meters)
+    midnight = np.full(len(moved.meter), quarter.start_ms)
+    supplier.report_switches(world, moved, midnight)
+    supplier.report_switches(world, switched, at[0])
+    supplier.report_removed(world, removed, at[1])
+    supplier.report_fitted(world, fitted, at[2])
+    supplier.report_visits(world, fitted, at[2], quarter)
+    supplier.report_modes(world, moded, at[4])
+    supplier.report_payments(world, paying, at[5])
+    supplier.report_faults(world, quarter)
+    dcc.report_credentials(world, moved, midnight)
+    dcc.report_credentials(world, switched, at[0])
+    dcc.report_commissioning(world, fitted, at[2])
+    dcc.report_decommissioning(world, fitted, at[2], removed, at[1])
+    dcc.report_migration(world, migrated, at[3])
+    dcc.report_hubs(world, quarter)
+    dcc.report_service(world, quarter)
+
+
+def instants(rng: np.random.Generator, quarter: Quarter, batches: list[Ints]) -> list[Ints]:
+    """For each batch of meters instants in working hours, so that of one meter an earlier batch comes first."""
+    sizes = [len(batch) for batch in batches]
+    meters = np.concatenate(batches)
+    phases = np.repeat(np.arange(len(batches)), sizes)
+    times = working_times(rng, quarter, len(meters))
+    in_order = np.argsort(meters * _PHASES + phases, kind="stable")
+    placed = np.empty_like(times)
+    placed[in_order] = times[np.lexsort((times, meters))]
+    return np.split(placed, np.cumsum(sizes)[:-1])
