@@ -68,7 +68,7 @@ class Recorder:
         types = column_types(record)
         if columns.keys() != types.keys():
             raise ValueError(f"{record} wants the columns {', '.join(types)}.")
-        length = len(np.asarray(columns["effective_at"]))
+        length = np.size(columns["reported_at"])
         if length:
             arrays = [_column(columns[name], length, kind) for name, kind in types.items()]
             self._keep(record, arrays, list(types))
