@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.synthetic.changes import Fitted, Removed, joined
 from pipelines.synthetic.events import NONE
 from pipelines.synthetic.opening import REMOVAL_RATE
-from pipelines.synthetic.quota import filled, pick, shared
+from pipelines.synthetic.quota import filled, pick, shared, some
 from pipelines.synthetic.state import (
     ADVANCED,
     NON_SMART,
@@ -143,7 +143,7 @@ def _exchange(world: World, quarter: int, comparable: int) -> Fitted:
     of_older = min(count, max(0, excess), len(older))
     weights = np.where(meters.mode[older] == TRADITIONAL, 3.0, 1.0)
     chosen = older[pick(rng, np.zeros(len(older), dtype=np.int8), np.array([of_older]), weights)]
-    others = rng.permutation(newer)[: count - of_older]
+    others = some(rng, newer, count - of_older)
     places = np.concatenate([chosen, others])
     kind = SMETS2 if quarter >= _SMETS2_BEGINS else SMETS1
     return _fitted(world, places, np.full(len(places), kind), np.full(len(places), _SMART_FOR_SMART))
@@ -153,7 +153,7 @@ def _replace(world: World) -> Fitted:
     """Worn-out meters that are not smart, for others that are not."""
     meters = world.meters
     places = np.flatnonzero(meters.present & ~meters.busy & (meters.kind == NON_SMART))
-    chosen = world.rng.permutation(places)[: round(_REPLACEMENT_RATE * len(places))]
+    chosen = some(world.rng, places, round(_REPLACEMENT_RATE * len(places)))
     return _fitted(world, chosen, np.full(len(chosen), NON_SMART), np.full(len(chosen), _REPLACEMENT))
 
 

@@ -32,12 +32,35 @@ def pick(rng: np.random.Generator, groups: npt.NDArray[np.integer], quota: Ints,
 
     A group with fewer members gives all. `groups` holds a small group number for each candidate.
     """
-    if weights is None:
-        order = rng.permutation(len(groups))
-    else:
-        order = np.argsort(rng.standard_exponential(len(groups)) / weights, kind="stable")
-    grouped = groups[order].astype(np.int16)
-    order = order[np.argsort(grouped, kind="stable")]
-    counts = np.bincount(grouped, minlength=len(quota))
+    small = groups.astype(np.int16)
+    counts = np.bincount(small, minlength=len(quota))
+    wanted = np.minimum(quota, counts)
+    if not wanted.any():
+        return np.empty(0, dtype=np.int64)
+    lots = rng.random(len(small), dtype=np.float32) if weights is None else _weighted_lots(rng, small, weights)
+    # Only candidates whose lots are likely to be low enough are put in order; where too few are, all of them are.
+    enough = wanted + 4 * np.sqrt(wanted) + 10
+    limits = (1.5 * enough / np.maximum(counts, 1)).astype(np.float32)
+    near = np.flatnonzero(lots < limits[small])
+    if (np.bincount(small[near], minlength=len(quota)) < wanted).any():
+        near = np.arange(len(small))
+    return _lowest(small[near], lots[near], wanted, near)
+
+
+def _weighted_lots(rng: np.random.Generator, groups: npt.NDArray[np.int16], weights: Floats) -> npt.NDArray[np.float32]:
+    """Lots that are lower the more weight: the order of waiting times, scaled to about one by each group's mean."""
+    mean = np.bincount(groups, weights=weights) / np.maximum(np.bincount(groups), 1)
+    return rng.standard_exponential(len(groups), dtype=np.float32) * (mean[groups] / weights).astype(np.float32)
+
+
+def _lowest(groups: npt.NDArray[np.int16], lots: npt.NDArray[np.float32], wanted: Ints, names: Ints) -> Ints:
+    order = np.argsort(lots, kind="stable")
+    order = order[np.argsort(groups[order], kind="stable")]
+    counts = np.bincount(groups, minlength=len(wanted))
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return order[rank < np.repeat(quota, counts)]
+    return names[order[rank < np.repeat(wanted, counts)]]
+
+
+def some(rng: np.random.Generator, places: Ints, count: int) -> Ints:
+    """So many of the places, or all there are, at random."""
+    return places[pick(rng, np.zeros(len(places), dtype=np.int16), np.array([max(0, count)]))]

@@ -2,14 +2,14 @@
 
 import csv
 import functools
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from pipelines.quarterly.calendar import day_end_ms, local_midnight_ms, quarter_text
+from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic.plan import GB_METERS, Plan
 from pipelines.synthetic.truth import Truth
 from schemas.sources import sources
@@ -44,6 +44,7 @@ _COUNTS: Final[dict[str, tuple[pl.Expr, pl.Expr | None]]] = {
     "smets2_share_of_installs": (pl.col("meter_type") == "SMETS2", _ALL),
 }
 FLOWS: Final = ("installs", "smets2_share_of_installs")
+_DIMENSIONS: Final = ("size", "group", "region_code", "fuel", "sector", "meter_type", "operating_mode", "payment_mode")
 # Installations that the official series leaves out, besides meters that are not smart.
 _LEFT_OUT: Final = ("SMART_FOR_SMART", "NON_SMART_REPLACEMENT")
 
@@ -126,21 +127,35 @@ def _in_scope(scope: str) -> pl.Expr:
     return chosen
 
 
-def _in_period(figure: Figure) -> pl.Expr:
-    """Stock is the running sum up to a quarter; flow is what lies in the quarter or year."""
-    quarter = pl.col("quarter")
-    return quarter.str.starts_with(figure.period) if figure.what in FLOWS else quarter <= figure.period
+@dataclass(slots=True)
+class _Cells:
+    """Cells of stock and of flow; `of` adds them up over a figure's period, each period once."""
+
+    stock: pl.DataFrame
+    flow: pl.DataFrame
+    periods: dict[tuple[str, bool], pl.DataFrame] = field(default_factory=dict)
+
+    def of(self, figure: Figure) -> pl.DataFrame:
+        """The cells of a figure's period: stock as the running sum up to a quarter, flow in the quarter or year."""
+        flow = figure.what in FLOWS
+        key = (figure.period, flow)
+        if key not in self.periods:
+            quarter = pl.col("quarter")
+            chosen = quarter.str.starts_with(figure.period) if flow else quarter <= figure.period
+            frame = (self.flow if flow else self.stock).filter(chosen)
+            self.periods[key] = frame.group_by(_DIMENSIONS).agg(pl.col("value").sum())
+        return self.periods[key]
 
 
-def _hold(figure: Figure, frame: pl.DataFrame, scale: float) -> Held:
+def _hold(figure: Figure, cells: _Cells, scale: float) -> Held:
     part, whole = _COUNTS[figure.what]
-    chosen = frame.filter(_in_scope(figure.scope) & _in_period(figure))
-    counted = float(chosen.filter(part)["value"].sum()) / scale
-    achieved, size = counted, figure.value
+    chosen = cells.of(figure).filter(_in_scope(figure.scope))
+    counted = int(chosen.filter(part)["value"].sum())
+    achieved, size = counted / scale, figure.value
     if whole is not None:
-        base = float(chosen.filter(whole)["value"].sum()) / scale
+        base = int(chosen.filter(whole)["value"].sum())
         achieved = 100 * counted / base if base else 0.0
-        size = figure.value / 100 * base
+        size = figure.value / 100 * base / scale
     deviation = 100 * (achieved - figure.value) / figure.value if figure.value else 0.0
     tolerance = next((percent for least, percent in TOLERANCES if size >= least), None)
     return Held(figure, achieved, size, deviation, tolerance)
@@ -148,11 +163,10 @@ def _hold(figure: Figure, frame: pl.DataFrame, scale: float) -> Held:
 
 def _held(cells: pl.DataFrame, scale: float, last: str) -> tuple[Held, ...]:
     """Every figure whose period has ended by the quarter `last`."""
-    stock = _described(cells, "meters")
-    comparable = pl.col("detail").is_in(_LEFT_OUT) | (pl.col("meter_type") == "NON_SMART")
-    flows = _described(cells, "installations").filter(~comparable)
+    left_out = pl.col("detail").is_in(_LEFT_OUT) | (pl.col("meter_type") == "NON_SMART")
+    held = _Cells(_described(cells, "meters"), _described(cells, "installations").filter(~left_out))
     chosen = [f for f in figures() if (f.period if len(f.period) > 4 else f"{f.period}Q4") <= last]
-    return tuple(_hold(figure, flows if figure.what in FLOWS else stock, scale) for figure in chosen)
+    return tuple(_hold(figure, held, scale) for figure in chosen)
 
 
 def _first_day(number: int) -> date:
@@ -161,9 +175,7 @@ def _first_day(number: int) -> date:
 
 def report_of(plan: Plan, truth: Truth, files: int, events: int) -> Report:
     """The report of a plan from what is true; quarters that were not yet over are left out."""
-    ended = [
-        number for number in truth.stock if local_midnight_ms(_first_day(number + 1)) <= day_end_ms(plan.until) + 1
-    ]
+    ended = [number for number in truth.stock if _first_day(number + 1) <= plan.until + timedelta(days=1)]
     cells = truth.cells()
     if not ended:
         return Report(plan, files, events, (), cells.clear())
@@ -185,9 +197,9 @@ def compare(cells: pl.DataFrame, meters_scale: float) -> pl.DataFrame:
 def held_frame(held: tuple[Held, ...]) -> pl.DataFrame:
     """Figures as a table: ref, period, what, scope, target, achieved, deviation_percent, meters, tolerance, met."""
     rows = [
-        (h.figure.ref, h.figure.period, h.figure.what, h.figure.scope, h.figure.value, h.achieved, h.deviation)
-        + (h.meters, h.tolerance, h.met)
+        (f.ref, f.period, f.what, f.scope, f.value, h.achieved, h.deviation, h.meters, h.tolerance, h.met)
         for h in held
+        for f in [h.figure]
     ]
     schema = {
         **dict.fromkeys(("ref", "period", "what", "scope"), pl.String),
@@ -201,12 +213,12 @@ def report_lines(report: Report) -> list[str]:
     """The report as lines of text for a person."""
     plan = report.plan
     due = [held for held in report.held if held.tolerance is not None]
+    size = f"{plan.meters:,} meters (1:{GB_METERS / plan.meters:,.0f}) until {plan.until}"
+    met = f"{sum(held.met for held in due)} of the {len(due)} of a million meters or more are met"
     lines = [
         SYNTHETIC_NOTICE,
-        f"{plan.meters:,} meters (1:{GB_METERS / plan.meters:,.0f}) until {plan.until}, seed {plan.seed}, dirt {plan.dirt:g}: "
-        f"{report.events:,} events in {report.files:,} files",
-        f"Calibrated to {len(report.held)} published figures; {sum(held.met for held in due)} of the {len(due)} "
-        "of a million meters or more are met (5 million: within 3 %, 1 million: within 6 %)",
+        f"{size}, seed {plan.seed}, dirt {plan.dirt:g}: {report.events:,} events in {report.files:,} files",
+        f"Calibrated to {len(report.held)} published figures; {met} (from 5 million within 3 %, else within 6 %)",
         f"{'ref':>4} {'period':7} {'what':26} {'scope':40} {'published':>12} {'generated':>12} {'off %':>7}",
     ]
     return lines + [_line(held) for held in report.held]

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from pipelines.synthetic.changes import Migrated, Moded, Paying, joined
-from pipelines.synthetic.quota import filled, pick, shared
+from pipelines.synthetic.quota import filled, pick, shared, some
 from pipelines.synthetic.state import (
     CREDIT,
     PREPAYMENT,
@@ -15,7 +15,6 @@ from pipelines.synthetic.state import (
     SOURCES,
     TRADITIONAL,
     Array,
-    Ints,
     World,
 )
 from pipelines.synthetic.targets import SEGMENTS
@@ -120,13 +119,9 @@ def steer_payments(world: World, quarter: int) -> Paying:
     wanted = round(world.targets.at("prepayment_of_smart", quarter) * len(smart)) - prepaying
     unrest = round(_PAYMENT_UNREST * len(smart))
     free = np.flatnonzero(home & meters.smets)
-    to_prepay = _some(rng, free[meters.payment[free] == CREDIT], max(wanted, 0) + unrest)
-    to_credit = _some(rng, free[meters.payment[free] == PREPAYMENT], max(-wanted, 0) + unrest)
+    to_prepay = some(rng, free[meters.payment[free] == CREDIT], max(wanted, 0) + unrest)
+    to_credit = some(rng, free[meters.payment[free] == PREPAYMENT], max(-wanted, 0) + unrest)
     places = np.concatenate([to_prepay, to_credit])
     payments = np.repeat(np.array([PREPAYMENT, CREDIT], dtype=np.int8), [len(to_prepay), len(to_credit)])
     meters.payment[places] = payments
     return Paying(places, meters.supplier[places], payments)
-
-
-def _some(rng: np.random.Generator, places: Ints, count: int) -> Ints:
-    return rng.permutation(places)[:count]

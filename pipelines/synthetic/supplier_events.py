@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.synthetic.changes import Fitted, Moded, Paying, Removed, Switched
 from pipelines.synthetic.events import NONE
 from pipelines.synthetic.meter_points import device_numbers, mixed
-from pipelines.synthetic.places import AREAS_IN_A_REGION
+from pipelines.synthetic.quota import some
 from pipelines.synthetic.state import (
     DAY_MS,
     HOUR_MS,
@@ -176,7 +176,7 @@ def report_faults(world: World, quarter: Quarter) -> None:
     """Fault cases of smart meters: reported, planned within days, resolved within weeks, all within the quarter."""
     rng, meters = world.rng, world.meters
     smart = np.flatnonzero(meters.smets & ~meters.busy)
-    places = rng.permutation(smart)[: round(_FAULT_RATE * len(smart))]
+    places = some(rng, smart, round(_FAULT_RATE * len(smart)))
     day = quarter.working[rng.integers(0, len(quarter.working) // 2, len(places))]
     at = quarter.days_ms[day] + rng.integers(8 * HOUR_MS, 18 * HOUR_MS, len(places))
     case = mixed(places.astype(np.uint64) << np.uint64(20) ^ at.astype(np.uint64))
@@ -194,8 +194,3 @@ def report_faults(world: World, quarter: Quarter) -> None:
             case_id=case[within],
             stage=FAULT_STAGES.index(stage),
         )
-
-
-def region_of_area(area: Array) -> Array:
-    """The region of each local authority's place."""
-    return area // AREAS_IN_A_REGION

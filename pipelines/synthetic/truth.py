@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic.changes import Fitted
 from pipelines.synthetic.state import SOURCES, Array, Ints, Meters
+from pipelines.synthetic.targets import fuel_of, sector_of
 from schemas.codes import FUELS, INSTALL_REASONS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SECTORS
 from schemas.geography import region_codes
 
@@ -26,17 +28,27 @@ _SIZES: Final = tuple(len(words) for words in DIMENSIONS.values())
 _WITH_REASON: Final = (*_SIZES, len(INSTALL_REASONS))
 
 
-def keys_of(meters: Meters, places: Ints, now: tuple[Array, Array, Array, Array]) -> Ints:
+def keys_of(meters: Meters, places: Ints, now: tuple[Array, Array, Array, Array]) -> npt.NDArray[np.int32]:
     """Each meter's cell as one number; `now` is supplier, type, mode and payment."""
     supplier, kind, mode, payment = now
     segment = meters.segment[places]
-    parts = (supplier, meters.region[places], segment % len(FUELS), segment // len(FUELS), kind, mode, payment)
-    return np.ravel_multi_index(tuple(part.astype(np.int64) for part in parts), _SIZES)
+    parts = (supplier, meters.region[places], fuel_of(segment), sector_of(segment), kind, mode, payment)
+    keys = np.zeros(len(places), dtype=np.int32)
+    for size, part in zip(_SIZES, parts, strict=True):
+        keys *= size
+        keys += part
+    return keys
+
+
+def _counted(keys: npt.NDArray[np.int32]) -> tuple[Ints, Ints]:
+    counts = np.bincount(keys)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 @dataclass(slots=True)
 class Truth:
-    """Counts by quarter: `stock` of meters in place at its end, `installations` in it; each a pair of keys and values."""
+    """Counts by quarter, each a pair of keys and values: `stock` at the quarter's end, `installations` in it."""
 
     stock: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
     installations: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
@@ -45,13 +57,12 @@ class Truth:
         """Counts the meters in place at a quarter's end."""
         places = np.flatnonzero(meters.present)
         now = (meters.supplier[places], meters.kind[places], meters.mode[places], meters.payment[places])
-        self.stock[quarter] = np.unique(keys_of(meters, places, now), return_counts=True)
+        self.stock[quarter] = _counted(keys_of(meters, places, now))
 
     def fit(self, quarter: int, meters: Meters, batch: Fitted) -> None:
         """Counts a quarter's installations by cell and reason."""
         keys = keys_of(meters, batch.meter, (batch.supplier, batch.kind, batch.mode, batch.payment))
-        keys = keys * len(INSTALL_REASONS) + batch.reason
-        self.installations[quarter] = np.unique(keys, return_counts=True)
+        self.installations[quarter] = _counted(keys * len(INSTALL_REASONS) + batch.reason)
 
     def cells(self) -> pl.DataFrame:
         """The measures `meters` (as stock changes) and `installations` as cells, the zero cells left out."""
