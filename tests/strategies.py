@@ -198,7 +198,7 @@ def consequences(draw: st.DrawFn, events: list[Event]) -> Event:
     """What may follow from events that were sent: copies, conflicts, repeats, and corrections right and wrong."""
     target = draw(st.sampled_from(events))
     other = draw(st.sampled_from(events))
-    reported = target["reported_at"] + draw(st.sampled_from(DELAYS[1:]))
+    reported = target["reported_at"] + draw(st.sampled_from((timedelta(), timedelta(), timedelta(days=8))))
     corrected = {**target, "action": "AMEND", "corrects": target["event_id"], "reported_at": reported}
     corrected["event_id"] = draw(ids())
     of_that_kind = [event for event in events if event["record"] == target["record"]]
@@ -251,13 +251,38 @@ def circles(draw: st.DrawFn, events: list[Event]) -> list[Event]:
 
 
 @st.composite
+def rivals(draw: st.DrawFn, events: list[Event]) -> list[Event]:
+    """Two corrections of one event, reported at one instant."""
+    target = draw(st.sampled_from(events))
+    amended = {**target, "action": "AMEND", "corrects": target["event_id"]}
+    moved = {**amended, "effective_at": min(draw(instants), target["reported_at"])}
+    withdrawn = {**amended, "action": "VOID"}
+    pairs = ([amended, moved], [amended, withdrawn], [moved, withdrawn])
+    return [{**event, "event_id": draw(ids())} for event in draw(st.sampled_from(pairs))]
+
+
+@st.composite
+def beginnings(draw: st.DrawFn) -> list[Event]:
+    """A meter that is SMART by its supplier and by the DCC, and something that the DCC says of it; or nothing."""
+    meter, on = draw(meters), draw(early_instants)
+    smart = [build.installed(meter, on, ACME), build.commissioned(meter, on)]
+    silent = build.hub_connected(meter, draw(st.sampled_from(INSTANTS[6:10])), connected=False)
+    switched = build.gained(meter, draw(instants), draw(suppliers), mode="SMART")
+    credentials = build.credentials_changed(meter, INSTANTS[-1], to=draw(suppliers))
+    again = build.hub_connected(meter, draw(st.sampled_from(INSTANTS[11:])), connected=False)
+    return draw(st.sampled_from(([], [*smart, silent], [*smart, silent, again], [*smart, switched, credentials])))
+
+
+@st.composite
 def histories(draw: st.DrawFn, max_new: int = 18, max_consequences: int = 12) -> list[Event]:
     """Events of a handful of meters that validation accepts, in the order in which they were thought of."""
-    events = draw(st.lists(new_events(), min_size=min(6, max_new), max_size=max_new))
+    events = draw(beginnings())
+    events.extend(draw(st.lists(new_events(), min_size=min(6, max_new), max_size=max_new)))
     for _ in range(draw(st.integers(0, max_consequences))):
         events.append(draw(consequences(events)))
-    if draw(st.integers(0, 3)) == 0:
-        events.extend(draw(circles(events)))
+    extra = draw(st.sampled_from((None, None, circles, rivals, rivals)))
+    if extra is not None:
+        events.extend(draw(extra(events)))
     return events
 
 
