@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.builders import installed
+from tests.builders import commissioned, hub_connected, installed
 from tests.oracle import recount_sql
 from tests.oracle.event import Event, sent
 from tests.oracle.plain import count
@@ -52,3 +52,8 @@ def test_no_events_make_no_cells() -> None:
 
 def test_one_install_makes_the_cells_that_the_plain_recount_finds() -> None:
     assert_agree([sent(installed())])
+
+
+def test_silence_heard_of_twice_is_counted_from_its_beginning() -> None:
+    silent = hub_connected(on="2026-05-01"), hub_connected(on="2026-06-20")
+    assert_agree([sent(event) for event in (installed(), commissioned(), *silent)])
