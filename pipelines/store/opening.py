@@ -62,5 +62,5 @@ def _require_file(path: Path, create: bool) -> None:
         raise StoreError(f"There is no store at {path}; write one with `rollout run`.")
     if not folder_exists:
         raise StoreError(f"The folder {path.parent} for the store does not exist; make it first.")
-    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise StoreError(f"The store {path} may not be written; check who owns its folder.")
