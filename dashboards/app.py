@@ -1,5 +1,7 @@
 """The Dash application: one callback draws every page, and the server sends each page complete beforehand."""
 
+import socket
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -119,9 +121,10 @@ def _site(store: PublishedStore) -> Site:
     return site
 
 
-def create_app(store_url: str) -> Dash:
+def create_app(store_url: str) -> Site:
     """The site over a store's published tables, opened read-only; raises StoreUnreadable."""
     store = open_published(store_url)
+    store.release()  # the first reader need not wait for it
     site = _site(store)
     server, policy = site.server, content_security_policy(list(site.csp_hashes()))
     server.before_request(_without_empty_parameters)
@@ -131,16 +134,40 @@ def create_app(store_url: str) -> Dash:
     return site
 
 
-def listening(store_url: str, host: str, port: int) -> BaseWSGIServer | MultiSocketServer:
-    """A server for the site that listens but does not yet answer; port 0 takes a free one.
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A server that holds its port already; it answers as soon as it runs."""
+
+    server: BaseWSGIServer | MultiSocketServer
+    port: int
+
+    def run(self) -> None:
+        """Answers until it is interrupted or closed."""
+        self.server.run()
+
+    def close(self) -> None:
+        """Lets go of the port."""
+        self.server.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise AddressUnavailable(f"The dashboard cannot listen on {host}:{port}: {reason}.") from error
+
+
+def listening(store_url: str, host: str, port: int) -> Listening:
+    """A production server for the site; port 0 takes a free one.
 
     Raises StoreUnreadable, and AddressUnavailable where the address is taken or not ours.
     """
     app = create_app(store_url)
-    try:
-        return create_server(app.server, host=host, port=port, threads=THREADS, ident=None)
-    except OSError as error:
-        raise AddressUnavailable(f"The dashboard cannot listen on {host}:{port}: {error.strerror}.") from error
+    bound = _bound(host, port)
+    server = create_server(app.server, sockets=[bound], threads=THREADS, ident=None)
+    return Listening(server, bound.getsockname()[1])
 
 
 def serve(store_url: str, host: str = "127.0.0.1", port: int = 8050) -> None:

@@ -169,6 +169,10 @@ class PublishedStore:
         except (exc.SQLAlchemyError, ValueError) as error:
             raise StoreUnreadable("The store could not be read.") from error
 
+    def close(self) -> None:
+        """Lets go of the store's connections."""
+        self._engine.dispose()
+
     def check(self) -> None:
         """Raises StoreUnreadable unless every published table that exists has the columns we read."""
         try:

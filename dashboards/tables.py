@@ -98,5 +98,5 @@ def _cells(columns: tuple[Column, ...], row: Row) -> list[Cell]:
 
 def total_of(frame: pl.DataFrame, label: str, words_for_all: str) -> pl.DataFrame:
     """One row with the sum of every figure and the markers of all rows."""
-    sums = frame.select(pl.col(pl.Int64).sum(), pl.col("markers").bitwise_or())
+    sums = frame.select(pl.col(pl.Int64).sum(), pl.col("markers").bitwise_or().fill_null(0))
     return sums.with_columns(pl.lit(words_for_all).alias(label))

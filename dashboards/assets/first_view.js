@@ -31,6 +31,16 @@
     }
   }
 
+  // A page that the browser kept comes back with choices that its address does not have.
+  window.addEventListener("pageshow", function (event) {
+    var chosen = new URLSearchParams(window.location.search);
+    if (event.persisted) {
+      live.querySelectorAll("form select").forEach(function (select) {
+        select.value = chosen.get(select.name) || "";
+      });
+    }
+  });
+
   var watcher = new MutationObserver(takeOver);
   watcher.observe(live, { childList: true, subtree: true });
 })();

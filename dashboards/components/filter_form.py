@@ -26,6 +26,7 @@ def filter_form(path: str, fields: tuple[Field, ...], filters: Filters) -> html.
         [html.Div(selects, className="selects"), buttons],
         action=path,
         method="get",
+        autoComplete="off",  # a browser that goes back must not bring back a choice that the address does not have
         className="filters",
         **aria("label", "Filters"),
     )
