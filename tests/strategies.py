@@ -316,7 +316,7 @@ SPOILERS: dict[str, Callable[[Event], Event]] = {
     "UPFRONT_CHARGE": lambda event: {**event, "upfront_charge_pence": 1} if "upfront_charge_pence" in event else event,
     "MPAN_CHECK_DIGIT": lambda event: (
         {**event, "meter_point_id": event["meter_point_id"][:-1] + str((int(event["meter_point_id"][-1]) + 1) % 10)}
-        if event["fuel"] == "ELECTRICITY" and event["meter_point_id"]
+        if event["fuel"] == "ELECTRICITY" and event["meter_point_id"].isdigit()
         else event
     ),
     "QUARTER_FORMAT": lambda event: {**event, "quarter": "2024Q5"} if "quarter" in event else event,

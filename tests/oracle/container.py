@@ -1,7 +1,8 @@
 """Reads Avro object containers record by record, and block by block where they are damaged.
 
 A container is a header (magic, metadata, 16-byte sync marker) and blocks; a block is the number of records, the
-number of bytes, the bytes and the sync marker again. A block is read whole or lost whole.
+number of bytes, the bytes and the sync marker again. A block is read whole or lost whole; one whose marker is wrong
+is read all the same if its bytes are the records that it claims and no marker lies among them.
 """
 
 import io
@@ -18,7 +19,6 @@ import fastavro
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, UnknownType
 
-from schemas.codes import RECORDS
 from schemas.registry import by_fingerprint, current, schema_fingerprint
 from tests.oracle.event import Event, Lost, sent
 
@@ -52,10 +52,43 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block as found: how many records it claims (None: unbelievable), and its bytes if they are all there."""
+    """One block as found: the records it claims (None: unbelievable), and what it holds (None: it cannot be read)."""
 
     records: int | None
-    intact: bytes | None
+    events: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the blocks of one container are read: its header, its schema, and the record that this is a version of."""
+
+    header: Header
+    schema: dict[str, Any]
+    record: str
+
+    def decode(self, records: int, body: bytes) -> list[dict[str, Any]] | None:
+        """All records of a block resolved to the current schema, times as numbers; None where one cannot be read."""
+        if not self.record:
+            return None
+        wanted = current()[self.record].schema
+        try:
+            stream = io.BytesIO(self.container_of(records, body))
+            events: list[Any] = list(fastavro.reader(stream, without_logical_types(wanted)))
+        except DAMAGE:
+            return None
+        return [with_dates(event, wanted) for event in events]
+
+    def container_of(self, records: int, body: bytes) -> bytes:
+        """A container of this block alone, its schema leaving times as numbers so that no value is out of range."""
+        out = io.BytesIO()
+        out.write(MAGIC)
+        schema = json.dumps(without_logical_types(self.schema)).encode()
+        fastavro.schemaless_writer(out, METADATA, {**self.header.metadata, "avro.schema": schema})
+        out.write(self.header.sync)
+        fastavro.schemaless_writer(out, "long", records)
+        fastavro.schemaless_writer(out, "bytes", body)
+        out.write(self.header.sync)
+        return out.getvalue()
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
@@ -75,15 +108,13 @@ def read(path: Path) -> Iterator[Event | Lost]:
         return
     received_at = received(header)
     schema = schema_of(header)
-    known = known_record(schema)
-    record = known or named_record(schema)
-    for block in blocks(data, header):
-        events = decode(block, header, schema, known) if known else None
-        if events is None:
-            reason = "UNDECODABLE" if known else "UNKNOWN_SCHEMA"
+    record = known_record(schema)
+    reason = "UNDECODABLE" if record else "UNKNOWN_SCHEMA"
+    for block in blocks(data, header, Reading(header, schema, record)):
+        if block.events is None:
             yield Lost(owner, record, reason, block.records, received_at)
         else:
-            yield from (sent({**event, "record": record}, owner, received_at) for event in events)
+            yield from (sent({**event, "record": record}, owner, received_at) for event in block.events)
 
 
 def read_header(data: bytes) -> Header | None:
@@ -117,12 +148,6 @@ def known_record(schema: dict[str, Any]) -> str:
     return version.record if version else ""
 
 
-def named_record(schema: dict[str, Any]) -> str:
-    """The record that a schema we do not know calls itself; empty where we know none of that name."""
-    name = str(schema.get("name", "")).rpartition(".")[2]
-    return name if name in RECORDS else ""
-
-
 def received(header: Header) -> int | None:
     """When the container was received, as it says itself: ISO 8601 or milliseconds as text."""
     text = header.metadata.get("received_at", b"").decode("utf-8", errors="replace")
@@ -147,8 +172,8 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
             return (value >> 1) ^ -(value & 1), at
 
 
-def blocks(data: bytes, header: Header) -> Iterator[Block]:
-    """The blocks of a container; after a damaged one the next sync marker is looked for."""
+def blocks(data: bytes, header: Header, reading: Reading) -> Iterator[Block]:
+    """The blocks of a container; after one that cannot be read the next sync marker is looked for."""
     at = header.blocks_at
     while at < len(data):
         begin = at
@@ -158,38 +183,16 @@ def blocks(data: bytes, header: Header) -> Iterator[Block]:
         except IndexError:
             yield Block(None, None)
             return
-        believable = 0 < records <= size
         end = at + size
-        if size >= 0 and records >= 0 and data[end : end + SYNC_BYTES] == header.sync:
+        is_marked = size >= 0 and records >= 0 and data[end : end + SYNC_BYTES] == header.sync
+        is_whole = 0 < records <= size <= len(data) - at and header.sync not in data[at : end + SYNC_BYTES]
+        events = reading.decode(records, data[at:end]) if is_marked or is_whole else None
+        yield Block(records if is_marked or 0 < records <= size else None, events)
+        if is_marked or events is not None:
             at = end + SYNC_BYTES
-            yield Block(records, data[begin:at])
         else:
-            yield Block(records if believable else None, None)
             marker = data.find(header.sync, begin)
             at = len(data) if marker < 0 else marker + SYNC_BYTES
-
-
-def decode(block: Block, header: Header, schema: dict[str, Any], record: str) -> list[dict[str, Any]] | None:
-    """All records of a block resolved to the current schema, times as numbers; None where one cannot be read."""
-    if block.intact is None:
-        return None
-    wanted = current()[record].schema
-    try:
-        stream = io.BytesIO(plain_header(header, schema) + block.intact)
-        events: list[Any] = list(fastavro.reader(stream, without_logical_types(wanted)))
-    except DAMAGE:
-        return None
-    return [with_dates(event, wanted) for event in events]
-
-
-def plain_header(header: Header, schema: dict[str, Any]) -> bytes:
-    """A header like the container's whose schema leaves times as numbers, so that no value is out of range."""
-    out = io.BytesIO()
-    out.write(MAGIC)
-    metadata = {**header.metadata, "avro.schema": json.dumps(without_logical_types(schema)).encode()}
-    fastavro.schemaless_writer(out, METADATA, metadata)
-    out.write(header.sync)
-    return out.getvalue()
 
 
 def without_logical_types(schema: Any) -> Any:
