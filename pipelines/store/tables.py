@@ -64,7 +64,7 @@ def _column(column: Column, key: tuple[str, ...]) -> sa.Column[Any]:
 
 def _is_code(name: str) -> sa.ColumnElement[bool]:
     # Not IN: SQLite builds the set behind it again for every row, which made a run's insert three times as slow.
-    return sa.or_(*(sa.column(name) == code for code in ("", *CODE_LISTS[name])))
+    return sa.or_(*(sa.column(name) == code for code in (*CODE_LISTS[name], "")))
 
 
 def _checks(table: Table) -> list[sa.CheckConstraint]:
