@@ -52,7 +52,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "pipelines.source.files": ["InputError"],
         "pipelines.store.errors": ["StoreError", "OutputError"],
         "pipelines.pseudonym": ["KeyMissing"],
-        "pipelines.release.draft": ["NotPublishable"],
+        "pipelines.release.draft": ["DraftError"],
         "pipelines.cli.times": ["NoTime"],
         "pipelines.synthetic": ["PlanError"],
         "dashboards.store": ["DashboardError"],
