@@ -1,7 +1,7 @@
-"""A synthetic Britain: the rollout from 2012 on as its suppliers and the DCC would have sent it. Not official statistics."""
+"""A synthetic Britain: the rollout from 2012 on as suppliers and the DCC would have sent it. Not official statistics."""
 
 from pipelines.synthetic.generate import generate
-from pipelines.synthetic.plan import Plan, meters_for
+from pipelines.synthetic.plan import Plan, PlanError, meters_for
 from pipelines.synthetic.report import Report, compare, report_lines
 
-__all__ = ["Plan", "Report", "compare", "generate", "meters_for", "report_lines"]
+__all__ = ["Plan", "PlanError", "Report", "compare", "generate", "meters_for", "report_lines"]

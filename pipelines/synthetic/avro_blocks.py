@@ -148,10 +148,18 @@ _BY_NUMBER: Final[dict[str, Callable[[Array], Cells]]] = {
 }
 
 
+def _shouted(ids: Cells, frame: pl.DataFrame) -> Cells:
+    """The ids, in upper case where the column `shout`, which only dirt brings, says so."""
+    if "shout" in frame.columns:
+        shouted = (frame["shout"].to_numpy() != 0)[:, None] & (ids.data >= ord("a"))
+        ids.data[:, 1:] -= 32 * shouted[:, 1:].astype(np.uint8)
+    return ids
+
+
 def _cells(frame: pl.DataFrame, field: dict[str, Any], lists: dict[str, Words]) -> Cells:
     name, kind = field["name"], field["type"]
     if name == "event_id":
-        return uuids(frame["event_a"].to_numpy(), frame["event_b"].to_numpy())
+        return _shouted(uuids(frame["event_a"].to_numpy(), frame["event_b"].to_numpy()), frame)
     if name == "corrects":
         high, low = frame["corrects_a"].to_numpy(), frame["corrects_b"].to_numpy()
         there = (high | low) != 0
@@ -203,11 +211,6 @@ def _rows(columns: list[Cells]) -> tuple[Bytes, Ints]:
             length += column.used
         at += width
     return table[keep], length
-
-
-def sync_marker(name: str) -> bytes:
-    """Sixteen bytes that stand between the blocks of a file, the same whenever the file is written again."""
-    return (name.encode() * 16)[:16]
 
 
 def header(schema: Any, sync: bytes, metadata: dict[str, str] | None = None) -> bytes:

@@ -3,11 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from pipelines.quarterly.calendar import day_end_ms
+from pipelines.synthetic.dirt import damage
 from pipelines.synthetic.plan import Plan
 from pipelines.synthetic.report import Report, report_of
 from pipelines.synthetic.simulate import new_world, quarter_number_of, simulate
-from pipelines.synthetic.targets import FIRST
-from pipelines.synthetic.writing import Writer, lists_of
+from pipelines.synthetic.soiling import Soil
+from pipelines.synthetic.state import World
+from pipelines.synthetic.targets import FIRST, LAST, OPENING
+from pipelines.synthetic.writing import Lists, Writer, bad_points, lists_of
+from schemas.geography import region_codes
 
 # Events held in memory before they are written.
 _PENDING = 3_000_000
@@ -24,7 +31,9 @@ def generate(out: Path, plan: Plan, progress: Callable[[str, float], None]) -> R
     out.mkdir(parents=True, exist_ok=True)
     progress("Opening position", 0.0)
     world = new_world(plan)
-    writer = Writer(out, lists_of(world), plan.seed)
+    lists = lists_of(world)
+    soil = _soil(plan, world, lists) if plan.dirt else None
+    writer = Writer(out, lists, plan.seed, soil)
     last = quarter_number_of(plan.until)
 
     def each(quarter: int) -> None:
@@ -35,5 +44,21 @@ def generate(out: Path, plan: Plan, progress: Callable[[str, float], None]) -> R
     truth = simulate(world, last, each)
     progress("Writing files", 0.8)
     writer.write(world.recorder.take())
+    if soil is not None:
+        writer.files += damage(soil, out)
     progress("Done", 1.0)
     return report_of(plan, truth, writer.files, writer.events)
+
+
+def _soil(plan: Plan, world: World, lists: Lists) -> Soil:
+    """What spoiling needs; puts bad values behind the good ones in the lists."""
+    electricity, gas, malformed = bad_points(lists, world.meters.segment)
+    return Soil(
+        np.random.Generator(np.random.PCG64([plan.seed, plan.meters, 1])),
+        plan.dirt,
+        day_end_ms(plan.until),
+        (electricity, gas),
+        malformed,
+        len(region_codes()),
+        LAST - OPENING + 1,
+    )

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
+
 # Gas and electricity meters in Great Britain at the end of 2024, the year that a plan's size refers to.
 GB_METERS: Final = 57_900_000
 FIRST_DAY: Final = date(2012, 1, 1)
 LAST_DAY: Final = date(2030, 12, 31)
+
+
+class PlanError(ValueError):
+    """A plan makes no sense; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class Plan:
 
     `meters` is the number of meters in Great Britain at the end of 2024, whatever `until` is: 57,900 is a scale of
     1:1,000. `until` is the last local day on which anything happens or is reported. `dirt` is 0 (clean) to 1.
-    Raises ValueError, in one sentence, where a value makes no sense.
+    Raises PlanError where a value makes no sense.
     """
 
     meters: int
@@ -26,13 +32,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.meters < 1:
-            raise ValueError("The number of meters must be at least 1.")
+            raise PlanError("The number of meters must be at least 1.")
         if self.seed < 0:
-            raise ValueError("The seed must not be negative.")
+            raise PlanError("The seed must not be negative.")
         if not FIRST_DAY <= self.until <= LAST_DAY:
-            raise ValueError(f"The last day must lie between {FIRST_DAY} and {LAST_DAY}.")
+            raise PlanError(f"The last day must lie between {FIRST_DAY} and {LAST_DAY}.")
         if not 0 <= self.dirt <= 1:
-            raise ValueError("The dirt must lie between 0 and 1.")
+            raise PlanError("The dirt must lie between 0 and 1.")
 
     @property
     def scale(self) -> float:
@@ -40,11 +46,15 @@ class Plan:
         return self.meters / GB_METERS
 
 
-# Measured for a clean Britain until 2026: events that do not grow with the meters (the DCC's measures), and those
-# that each meter brings.
-_EVENTS_EACH: Final = 12.0
+# Meters, and the events of a clean Britain of that size until the middle of 2026 (measured). Up to a few hundred thousand
+# meters the suppliers' control totals, of which there are only so many, make events grow a little slower than meters.
+_SIZES: Final = (0, 3_000, 57_900, 300_000)
+_EVENTS: Final = (0, 70_800, 678_000, 3_200_000)
 
 
 def meters_for(events: int) -> int:
-    """The number of meters whose rollout until 2026 comes to about so many events."""
-    return max(1, round(events / _EVENTS_EACH))
+    """The number of meters whose clean rollout until the middle of 2026 comes to about so many events (within 2 %)."""
+    if events > _EVENTS[-1]:
+        slope = (_SIZES[-1] - _SIZES[-2]) / (_EVENTS[-1] - _EVENTS[-2])
+        return round(_SIZES[-1] + (events - _EVENTS[-1]) * slope)
+    return max(1, round(float(np.interp(events, _EVENTS, _SIZES))))

@@ -11,9 +11,12 @@ import polars as pl
 from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic import avro_blocks as avro
 from pipelines.synthetic.dcc_events import MEASURES
+from pipelines.synthetic.dirt import shuffled, soiled
 from pipelines.synthetic.meter_points import POINT_WIDTH, mpans, mprns
 from pipelines.synthetic.places import INDEPENDENT_NETWORKS, Places
-from pipelines.synthetic.state import SOURCES, Array, Ints, Meters, World
+from pipelines.synthetic.resending import DELIVERIES
+from pipelines.synthetic.soiling import Soil
+from pipelines.synthetic.state import HOUR_MS, SOURCES, Array, Ints, Meters, World
 from pipelines.synthetic.targets import LAST, OPENING, fuel_of
 from schemas.codes import FUELS
 from schemas.geography import region_codes
@@ -69,63 +72,117 @@ def point_words(world: World) -> avro.Words:
     return avro.byte_words(data, lengths)
 
 
+# What only dirt refers to, behind what is right: a source, a region and a quarter that there are not.
+_BAD_SOURCE: Final = "ZZZZ"
+_BAD_REGION: Final = "E12000099"
+_BAD_QUARTER: Final = "2021-Q3"
+_BAD_POINTS: Final = (b"", b"12345", b"10123456789O1", b"201234567890", b"MPAN")
+# Meter points whose check digit is changed, at most so many a fuel.
+_WRONG_POINTS: Final = 2000
+
+
+def _quarters() -> list[str]:
+    return [quarter_text(number) for number in range(OPENING, LAST + 1)]
+
+
 def lists_of(world: World) -> Lists:
     """The texts that the columns refer to."""
-    sources = avro.words(SOURCES)
+    sources = avro.words([*SOURCES, _BAD_SOURCE])
     return {
         "source_id": sources,
         "to_source_id": sources,
         "meter_point_id": point_words(world),
-        "region_code": avro.words(region_codes()),
+        "region_code": avro.words([*region_codes(), _BAD_REGION]),
         "local_authority_code": avro.words(world.places.areas),
-        "quarter": avro.words(quarter_text(number) for number in range(OPENING, LAST + 1)),
+        "quarter": avro.words([*_quarters(), _BAD_QUARTER]),
         "measure": avro.words(MEASURES),
     }
 
 
-def _sending_order(frame: pl.DataFrame) -> Ints:
-    """The rows by owner and within each by the time of reporting."""
-    key = frame["owner"].to_numpy().astype(np.int64) << 48
-    return np.argsort(key + frame["reported_at"].to_numpy(), kind="stable")
+def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
+    """Puts bad meter points into the lists: places of wrong electricity ones, of wrong gas ones, and of malformed ones."""
+    points = lists["meter_point_id"]
+    count = len(segment)
+    gas = fuel_of(segment) == FUELS.index("GAS")
+    by_fuel = [np.flatnonzero(of_fuel)[:: 1 + int(of_fuel.sum()) // _WRONG_POINTS] for of_fuel in (~gas, gas)]
+    copied = np.concatenate(by_fuel)
+    data = points.data[copied].copy()
+    last = points.used[copied] - 1
+    digit = data[np.arange(len(data)), last] - ord("0")
+    data[np.arange(len(data)), last] = (digit + 1) % 10 + ord("0")
+    malformed = np.zeros((len(_BAD_POINTS), points.data.shape[1]), dtype=np.uint8)
+    for row, text in enumerate(_BAD_POINTS):
+        malformed[row, : len(text) + 1] = np.frombuffer(bytes([2 * len(text)]) + text, dtype=np.uint8)
+    used = np.concatenate([points.used[:-1], points.used[copied], [len(t) + 1 for t in _BAD_POINTS], points.used[-1:]])
+    # The empty one stays the last.
+    lists["meter_point_id"] = avro.Words(np.concatenate([points.data[:-1], data, malformed, points.data[-1:]]), used)
+    places = count + np.arange(len(copied) + len(_BAD_POINTS))
+    return places[: len(by_fuel[0])], places[len(by_fuel[0]) : len(copied)], places[len(copied) :]
+
+
+def _grouped(frame: pl.DataFrame) -> Ints:
+    """A number for the files of each row: the owner's place, and behind it the delivery."""
+    lot = frame["lot"].to_numpy() if "lot" in frame.columns else np.zeros(frame.height, dtype=np.int8)
+    return frame["owner"].to_numpy().astype(np.int64) * len(DELIVERIES) + lot
 
 
 @dataclass(slots=True)
 class Writer:
-    """Writes frames into a folder. `files` and `events` count what it wrote; `part` numbers its calls."""
+    """Writes frames into a folder. `files` and `events` count what it wrote; `part` numbers its calls.
+
+    `soil`, if there is any, spoils what is written.
+    """
 
     out: Path
     lists: Lists
     seed: int
+    soil: Soil | None = None
     part: int = 0
     files: int = 0
     events: int = 0
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
         """Writes frames by record: ids first, then in each source's order of reporting, files of FILE_EVENTS at most."""
-        for number, (record, frame) in enumerate(frames.items()):
-            named = event_ids(frame, (self.seed, self.part, number))
-            self.write_owned(record, named.with_columns(owner=pl.col("source_id")))
+        named = {
+            record: event_ids(frame, (self.seed, self.part, number)).with_columns(owner=pl.col("source_id"))
+            for number, (record, frame) in enumerate(frames.items())
+        }
+        for record, frame in (named if self.soil is None else soiled(self.soil, named)).items():
+            self._write_record(record, frame)
         self.part += 1
 
-    def write_owned(self, record: str, frame: pl.DataFrame) -> None:
+    def _write_record(self, record: str, frame: pl.DataFrame) -> None:
         """Writes a frame with ids into the folders that its `owner` column names by place."""
-        ordered = frame[_sending_order(frame)]
+        groups = _grouped(frame)
+        times = frame["reported_at"].to_numpy()
+        if self.soil is not None:
+            times = shuffled(self.soil, groups, times)
+        order = np.argsort((groups << 48) + times, kind="stable")
+        ordered = frame[order]
         bodies = avro.encode(record, ordered, self.lists)
-        counts = np.bincount(ordered["owner"].to_numpy(), minlength=len(SOURCES))
-        start = 0
-        for owner, count in enumerate(counts):
+        numbers, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+        for number, start, count in zip(numbers.tolist(), starts.tolist(), counts.tolist(), strict=True):
             for first in range(start, start + count, FILE_EVENTS):
-                last = min(first + FILE_EVENTS, start + count)
-                name = f"{record}-{self.part:02d}-{(first - start) // FILE_EVENTS + 1:03d}"
-                self.write_file(self.out / SOURCES[owner] / f"{name}.avro", record, bodies, (first, last))
-            start += count
+                self._write_file(
+                    record, (number, first - start), (bodies, ordered), (first, min(first + FILE_EVENTS, start + count))
+                )
         self.events += frame.height
 
-    def write_file(self, path: Path, record: str, bodies: avro.Bodies, rows: tuple[int, int]) -> None:
-        """Writes one file of the rows of some bodies."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sync = hashlib.sha256(f"{path.parent.name}/{path.name}".encode()).digest()[:16]
-        with path.open("wb") as file:
-            file.write(avro.header(current()[record].schema, sync))
-            file.writelines(avro.blocks(bodies, rows[0], rows[1], sync))
+    def _write_file(
+        self, record: str, group: tuple[int, int], events: tuple[avro.Bodies, pl.DataFrame], rows: tuple[int, int]
+    ) -> None:
+        """Writes the file of some rows; `group` is the number of its files and how many events came in files before."""
+        owner, lot = divmod(group[0], len(DELIVERIES))
+        name = f"{record}{DELIVERIES[lot]}-{self.part:02d}-{group[1] // FILE_EVENTS + 1:03d}.avro"
+        folder = (*SOURCES, _BAD_SOURCE)[owner]
+        sync = hashlib.sha256(f"{folder}/{name}".encode()).digest()[:16]
+        metadata = {}
+        if lot:
+            # What comes late or again was received when the last of it was reported; other files leave it to the events.
+            newest = int(events[1]["reported_at"][rows[0] : rows[1]].max())  # pyright: ignore[reportArgumentType]
+            metadata["received_at"] = str(newest + HOUR_MS)
+        (self.out / folder).mkdir(parents=True, exist_ok=True)
+        with (self.out / folder / name).open("wb") as file:
+            file.write(avro.header(current()[record].schema, sync, metadata))
+            file.writelines(avro.blocks(events[0], rows[0], rows[1], sync))
         self.files += 1

@@ -1,0 +1,113 @@
+"""The tools of dirt: a record's events as columns that may be spoiled, and who spoils how many of them.
+
+How many events a fault hits is a quota of the rate, the dirt and the number of events, and at least one where there are
+enough of them; chance only says which.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines.synthetic.state import DAY_MS, SOURCES, Ints
+from schemas.codes import RECORDS
+
+Array = npt.NDArray[Any]
+
+UNKNOWN_SOURCE: Final = len(SOURCES)
+# Below so many events of a record a fault that comes to less than half an event is left out.
+_ENOUGH: Final = 20
+# Which delivery an event comes by: the regular files, late ones, or a file sent again.
+REGULAR, LATE, AGAIN = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Soil:
+    """What spoiling needs: chance, the amount of dirt, the last instant and bad values to put in.
+
+    `wrong_points` holds, by fuel, places of meter points with wrong check digits; `malformed_points` of no meter points.
+    """
+
+    rng: np.random.Generator
+    dirt: float
+    last_ms: int
+    wrong_points: tuple[Ints, Ints]
+    malformed_points: Ints
+    unknown_region: int
+    malformed_quarter: int
+
+    def rows(self, count: int, rate: float) -> Ints:
+        """Which of `count` events a fault of a rate hits, each at most once."""
+        hit = round(rate * self.dirt * count)
+        if count >= _ENOUGH:
+            hit = max(1, hit)
+        return self.rng.choice(count, hit, replace=False) if hit else np.empty(0, dtype=np.int64)
+
+    def later(self, count: int, least: float, most: float) -> Ints:
+        """So many spans between two numbers of days, in milliseconds."""
+        return (self.rng.uniform(least, most, count) * DAY_MS).astype(np.int64)
+
+    def new_ids(self, columns: "Columns") -> None:
+        """Gives every event a new id."""
+        for name in ("event_a", "event_b"):
+            columns[name] = self.rng.integers(0, 2**64, columns.height, dtype=np.uint64)
+
+
+@dataclass(slots=True)
+class Columns:
+    """A record's events as arrays that may be written to."""
+
+    record: str
+    arrays: dict[str, Array]
+
+    @classmethod
+    def of(cls, record: str, frame: pl.DataFrame) -> "Columns":
+        """A copy of a frame."""
+        return cls(record, {name: frame[name].to_numpy().copy() for name in frame.columns})
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __setitem__(self, name: str, values: Array) -> None:
+        self.arrays[name] = values
+
+    @property
+    def height(self) -> int:
+        """How many events."""
+        return len(self.arrays["event_a"])
+
+    def take(self, rows: Ints) -> "Columns":
+        """A copy of some events."""
+        return Columns(self.record, {name: array[rows] for name, array in self.arrays.items()})
+
+    def frame(self) -> pl.DataFrame:
+        """The events as a frame."""
+        return pl.DataFrame(self.arrays)
+
+
+def together(parts: Iterable[Columns]) -> Columns:
+    """Events of one record as one. Raises IndexError without any."""
+    listed = list(parts)
+    names = listed[0].arrays
+    joined = {n: np.concatenate([p[n] for p in listed]).astype(names[n].dtype, copy=False) for n in names}
+    return Columns(listed[0].record, joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong with some events of some records. `rate` is the share hit at full dirt.
+
+    `spoil` writes to rows of the events it is given, or returns events to be sent as well.
+    """
+
+    rate: float
+    spoil: Callable[[Soil, Columns, Ints], Columns | None]
+    records: tuple[str, ...] = RECORDS
+    except_for: tuple[str, ...] = ()
+
+    def concerns(self, record: str) -> bool:
+        """Whether it can happen to a record."""
+        return record in self.records and record not in self.except_for
