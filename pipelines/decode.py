@@ -4,12 +4,11 @@ Polars reads Avro into columns ten times faster than a reader of records, but it
 enums inside unions. On the wire an enum is the varint of its position, just as an int is,
 so bodies are put under a header that calls enums ints and logical types by their plain
 types: what comes out are codes. Only where such a call fails are the bodies read one by
-one, and a damaged body record by record up to the damage.
+one, and those that cannot be read are lost whole.
 """
 
 import functools
 import io
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,45 +111,26 @@ def _codes_exist(frame: pl.DataFrame, version: RecordSchema) -> bool:
     return all(frame.select(checks).row(0)) if checks else True
 
 
-def _one_by_one(data: bytes, records: int, version: RecordSchema) -> pl.DataFrame:
-    """The records of a damaged body up to the first that cannot be read. Slow: for damage only."""
-    stream, rows = io.BytesIO(data), []
-    schema = _plain_schema(version)
-    lists = {f["name"]: columns.symbols(f["type"]) for f in version.schema["fields"]}
-    for _ in range(records):
-        try:
-            row: Any = fastavro.schemaless_reader(stream, schema, None)
-        except (EOFError, IndexError, ValueError, OverflowError, MemoryError, TypeError, StopIteration):
-            break
-        if any(v is not None and row[k] is not None and not 0 <= row[k] < len(v) for k, v in lists.items()):
-            break
-        rows.append(row)
-    types = {f["name"]: _frame_type(f["type"]) for f in version.schema["fields"]}
-    return pl.DataFrame(rows, schema=types, orient="row")
-
-
 def _frame_type(kind: Any) -> type[pl.DataType]:
     return pl.Int32 if columns.symbols(kind) is not None else columns.stored_type(kind)
 
 
 def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
-    """Columns of all bodies in order, under the record's current schema; see `Decoded`.
+    """Columns of all bodies in order, under the record's current schema; see `Decoded`. A body is read whole or not.
 
     Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
     """
-    frame = None
     if all(body.whole for body in bodies):
-        frame = _columns(b"".join(b.data for b in bodies), sum(b.records for b in bodies), version)
-    if frame is not None:
-        return Decoded(resolve(frame, version), tuple(body.records for body in bodies))
-    frames = [_salvage(body, version) for body in bodies]
-    joined = pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame()
-    return Decoded(resolve(joined, version), tuple(frame.height for frame in frames))
+        together = _columns(b"".join(b.data for b in bodies), sum(b.records for b in bodies), version)
+        if together is not None:
+            return Decoded(resolve(together, version), tuple(body.records for body in bodies))
+    each = (_columns(body.data, body.records, version) for body in bodies)
+    frames = [_empty(version) if frame is None else frame for frame in each]
+    return Decoded(resolve(pl.concat([_empty(version), *frames]), version), tuple(frame.height for frame in frames))
 
 
-def _salvage(body: Body, version: RecordSchema) -> pl.DataFrame:
-    frame = _columns(body.data, body.records, version) if body.whole else None
-    return _one_by_one(body.data, body.records, version) if frame is None else frame
+def _empty(version: RecordSchema) -> pl.DataFrame:
+    return pl.DataFrame(schema={f["name"]: _frame_type(f["type"]) for f in version.schema["fields"]})
 
 
 def resolve(frame: pl.DataFrame, version: RecordSchema) -> pl.DataFrame:

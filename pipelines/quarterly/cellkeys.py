@@ -80,6 +80,17 @@ def summed(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.group_by("text", "key").agg(pl.col("value").sum()).filter(pl.col("value") != 0)
 
 
+def summed_by_key(keys: Keys, values: Keys) -> tuple[Keys, Keys]:
+    """The distinct keys in order and the sum of the values of each, without those that come to 0."""
+    if not len(keys):
+        return keys, values
+    order = np.argsort(keys)
+    ordered = keys[order]
+    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    sums = np.add.reduceat(values[order], begins)
+    return ordered[begins][sums != 0], sums[sums != 0]
+
+
 def empty_cells() -> pl.DataFrame:
     """No cells."""
     return pl.DataFrame(schema={"text": pl.String, "key": pl.Int64, "value": pl.Int64})

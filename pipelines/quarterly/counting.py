@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.columns import RECORD_CODES
 from pipelines.history import walk as w
 from pipelines.quarterly.calendar import quarter_number, quarters_of
-from pipelines.quarterly.cellkeys import LOCAL, PARTS, empty_cells, keys_of, mask_of, summed
+from pipelines.quarterly.cellkeys import LOCAL, PARTS, empty_cells, keys_of, mask_of, summed, summed_by_key
 from schemas import codes
 
 Ints = npt.NDArray[np.int64]
@@ -41,9 +41,10 @@ class Tally:
     def frame(self) -> pl.DataFrame:
         """The tally as cells (`text`, `key`, `value`), added up."""
         values = np.ones(len(self.keys), dtype=np.int64) if self.values is None else self.values
-        cells = pl.DataFrame({"key": self.keys, "value": values})
-        texts = pl.lit(None, pl.String) if self.texts is None else self.texts
-        return summed(cells.select(texts.alias("text"), "key", "value"))
+        if self.texts is not None:
+            return summed(pl.DataFrame({"text": self.texts, "key": self.keys, "value": values}))
+        keys, sums = summed_by_key(self.keys, values)
+        return pl.DataFrame({"key": keys, "value": sums}).select(pl.lit(None, pl.String).alias("text"), "key", "value")
 
 
 @dataclass(frozen=True, slots=True)
