@@ -10,7 +10,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -95,17 +95,11 @@ def digests(fuels: pl.Series, points: pl.Series, key: Key) -> tuple[pl.Series, p
 
     Each distinct meter point of the block is digested once.
     """
-    texts = pl.select(pl.concat_str(fuels.cast(pl.String), points).alias("text"))
+    texts = pl.select(pl.concat_str(fuels.cast(pl.String), points).cast(pl.Binary).alias("text"))
     distinct = texts.unique()
-    base = hashlib.blake2b(key=key.secret, digest_size=DIGEST_BYTES, person=b"meter-point")
-    joined = b"".join([_digest(base, text) for text in distinct["text"].to_list()])
+    settings: Any = {"key": key.secret, "digest_size": DIGEST_BYTES, "person": b"meter-point"}
+    joined = b"".join([hashlib.blake2b(text, **settings).digest() for text in distinct["text"].to_list()])
     halves = np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 2)
     table = distinct.with_columns(a=pl.Series(halves[:, 0]), b=pl.Series(halves[:, 1]))
     found = texts.join(table, on="text", how="left", maintain_order="left")
     return found["a"], found["b"]
-
-
-def _digest(base: "hashlib._Hash", text: str) -> bytes:
-    state = base.copy()
-    state.update(text.encode())
-    return state.digest()

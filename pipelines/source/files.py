@@ -4,6 +4,7 @@ Planning reads a few bytes of every Avro block and nothing of its body, so the n
 events, the damage and the work are known before the run begins.
 """
 
+import functools
 import mmap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -158,7 +159,12 @@ def version_of(schema: Any) -> RecordSchema | None:
         text = decode.structure(schema)
     except (KeyError, TypeError, IndexError):
         return None
-    return next((v for v in by_fingerprint().values() if decode.structure(v.schema) == text), None)
+    return _known_structures().get(text)
+
+
+@functools.cache
+def _known_structures() -> dict[str, RecordSchema]:
+    return {decode.structure(version.schema): version for version in by_fingerprint().values()}
 
 
 def _pieces_in(

@@ -22,7 +22,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Meters fitted: places, sender, what was fitted and why. `replaced` is the type before, NONE at a new connection."""
+    """Meters fitted: places, sender, what was fitted and why. `replaced` is the type before (NONE: nothing)."""
 
     meter: Array
     supplier: Array

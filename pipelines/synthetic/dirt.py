@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic import avro_blocks as avro
+from pipelines.synthetic.avro_blocks import header, varint
 from pipelines.synthetic.faults import FAULTS
 from pipelines.synthetic.resending import ACROSS, RESENDINGS
 from pipelines.synthetic.soiling import REGULAR, Columns, Soil, together
@@ -94,5 +94,5 @@ def _of_a_future_schema() -> bytes:
     schema = json.loads(json.dumps(current()["MeterRemoved"].schema))
     schema["name"] = "MeterRecycled"
     sync = b"a schema to come."[:16]
-    body = b"".join(avro.varint(len(text)) + text for text in (b"not read",)) * 8
-    return avro.header(schema, sync) + avro.varint(1) + avro.varint(len(body)) + body + sync
+    body = b"".join(varint(len(text)) + text for text in (b"not read",)) * 8
+    return header(schema, sync) + varint(1) + varint(len(body)) + body + sync

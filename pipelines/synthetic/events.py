@@ -1,7 +1,7 @@
 """Events as they pile up: columns of numbers by record, in the order of the contract's fields.
 
-Texts are kept as places in lists (sources, regions, areas, meter points), devices and cases as 64-bit numbers; the texts
-are made when the events are written. A place of NONE is null.
+Texts are kept as places in lists (sources, regions, areas, meter points), devices and cases as 64-bit numbers; the
+texts are made when the events are written. A place of NONE is null.
 """
 
 import functools

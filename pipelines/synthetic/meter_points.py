@@ -28,7 +28,7 @@ def digits(numbers: Ints, width: int) -> Ints:
 
 
 def mpans(serial: Ints, distributor: Ints) -> Bytes:
-    """The MPAN cores of electricity meters as ASCII, shape (n, 13). `serial` is unique and below ten thousand million."""
+    """The MPAN cores of electricity meters as ASCII, shape (n, 13). `serial` is unique and has at most ten digits."""
     body = digits(distributor * _TEN_DIGITS + serial * _STRIDE % _TEN_DIGITS, 12)
     check = body @ MPAN_WEIGHTS % 11 % 10
     return (np.column_stack([body, check]) + ord("0")).astype(np.uint8)
@@ -43,7 +43,7 @@ def _mprn(lead: Ints, width: int) -> Bytes:
 
 
 def mprns(serial: Ints) -> tuple[Bytes, Ints]:
-    """The MPRNs of gas meters as ASCII, padded with zero bytes to 13, and their lengths: mostly 10 digits, some 9 or 6."""
+    """The MPRNs of gas meters as ASCII, padded with zero bytes to 13, and their lengths: mostly 10, some 9 or 6."""
     width = np.full(len(serial), 8)
     width[serial % _SHORT_EVERY == 1] = 7
     width[(serial % _SHORT_EVERY == 2) & (serial < 9000)] = 4

@@ -1,5 +1,6 @@
 """The position at the start of 2012: all meter points that will ever be, and the meters that are already there."""
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -39,7 +40,7 @@ def points_needed(plan: Plan, targets: Targets, last: int) -> Ints:
     need = []
     for segment in range(len(SEGMENTS)):
         stock = [targets.segment("all_meters", segment, quarter) for quarter in range(OPENING, last + 1)]
-        growth = sum(max(0.0, after - before) for before, after in zip(stock, stock[1:], strict=False))
+        growth = sum(max(0.0, after - before) for before, after in itertools.pairwise(stock))
         most = plan.scale * 1e6 * (stock[0] + growth + max(stock) * REMOVAL_RATE * quarters)
         # Rounding may ask for a meter or two a quarter and region on top.
         need.append(round(most) + 14 * quarters + 16)

@@ -18,8 +18,8 @@ _CSV: Final = Path(__file__).parent / "places.csv"
 AREAS_IN_A_REGION: Final = 8
 # Customers of each distributor in millions, an estimate: it only says how a region's meters spread over networks.
 _CUSTOMERS: Final = {
-    10: 3.7, 11: 2.7, 12: 2.4, 13: 1.5, 14: 2.5, 15: 1.6, 16: 2.4, 17: 0.8, 18: 2.0, 19: 2.4, 20: 3.1, 21: 1.15, 22: 1.7,
-    23: 2.3,
+    10: 3.7, 11: 2.7, 12: 2.4, 13: 1.5, 14: 2.5, 15: 1.6, 16: 2.4,
+    17: 0.8, 18: 2.0, 19: 2.4, 20: 3.1, 21: 1.15, 22: 1.7, 23: 2.3,
 }  # fmt: skip
 INDEPENDENT_NETWORKS: Final = np.arange(24, 39)
 

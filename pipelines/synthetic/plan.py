@@ -46,8 +46,8 @@ class Plan:
         return self.meters / GB_METERS
 
 
-# Meters, and the events of a clean Britain of that size until the middle of 2026 (measured). Up to a few hundred thousand
-# meters the suppliers' control totals, of which there are only so many, make events grow a little slower than meters.
+# Meters, and the events of a clean Britain of that size until the middle of 2026 (measured). There are only so many
+# control totals for suppliers to declare, so up to a few hundred thousand meters events grow a little slower than they.
 _SIZES: Final = (0, 3_000, 57_900, 300_000)
 _EVENTS: Final = (0, 70_800, 678_000, 3_200_000)
 

@@ -8,7 +8,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def shared(total: int, weights: npt.ArrayLike) -> Ints:
-    """Whole numbers that add up to `total` in proportion to the weights, by largest remainders; zeros without weight."""
+    """Whole numbers that add up to `total` in proportion to weights, by largest remainders; zeros without weight."""
     share = np.clip(np.asarray(weights, dtype=np.float64), 0, None)
     if total <= 0 or not share.sum():
         return np.zeros(len(share), dtype=np.int64)
@@ -21,7 +21,7 @@ def shared(total: int, weights: npt.ArrayLike) -> Ints:
 
 
 def filled(total: int, weights: npt.ArrayLike, room: Ints) -> Ints:
-    """As `shared`, but no group gets more than its room; what does not fit goes to the others, in proportion to room."""
+    """As `shared`, but no group gets more than its room; what does not fit goes to the others by their room."""
     quota = np.minimum(shared(total, weights), room)
     left = min(total, int(room.sum())) - int(quota.sum())
     return quota + np.minimum(shared(left, room - quota), room - quota)

@@ -1,4 +1,4 @@
-"""What is sent more than once: copies, corrections and their tangles, each function returning events to be sent as well."""
+"""What is sent more than once: copies, corrections and their tangles; each function returns events to be sent too."""
 
 from typing import Final
 

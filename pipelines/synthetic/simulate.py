@@ -6,8 +6,14 @@ from datetime import date
 import numpy as np
 
 from pipelines.quarterly.calendar import day_end_ms
-from pipelines.synthetic import dcc_events as dcc
-from pipelines.synthetic import supplier_events as supplier
+from pipelines.synthetic.dcc_events import (
+    report_commissioning,
+    report_credentials,
+    report_decommissioning,
+    report_hubs,
+    report_migration,
+    report_service,
+)
 from pipelines.synthetic.declaring import declare
 from pipelines.synthetic.events import Recorder
 from pipelines.synthetic.fitting import fit, remove
@@ -16,6 +22,15 @@ from pipelines.synthetic.places import read_places
 from pipelines.synthetic.plan import Plan
 from pipelines.synthetic.state import Ints, Quarter, World, quarter_days, working_times
 from pipelines.synthetic.steering import migrate, steer_modes, steer_payments
+from pipelines.synthetic.supplier_events import (
+    report_faults,
+    report_fitted,
+    report_modes,
+    report_payments,
+    report_removed,
+    report_switches,
+    report_visits,
+)
 from pipelines.synthetic.switching import switches, transfers
 from pipelines.synthetic.targets import FIRST, read_targets
 from pipelines.synthetic.truth import Truth
@@ -68,21 +83,21 @@ def _live(world: World, quarter: Quarter, truth: Truth) -> None:
     meters = [switched.meter, removed.meter, fitted.meter, migrated.meter, moded.meter, paying.meter]
     at = instants(world.rng, quarter, meters)
     midnight = np.full(len(moved.meter), quarter.start_ms)
-    supplier.report_switches(world, moved, midnight)
-    supplier.report_switches(world, switched, at[0])
-    supplier.report_removed(world, removed, at[1])
-    supplier.report_fitted(world, fitted, at[2])
-    supplier.report_visits(world, fitted, at[2], quarter)
-    supplier.report_modes(world, moded, at[4])
-    supplier.report_payments(world, paying, at[5])
-    supplier.report_faults(world, quarter)
-    dcc.report_credentials(world, moved, midnight)
-    dcc.report_credentials(world, switched, at[0])
-    dcc.report_commissioning(world, fitted, at[2])
-    dcc.report_decommissioning(world, fitted, at[2], removed, at[1])
-    dcc.report_migration(world, migrated, at[3])
-    dcc.report_hubs(world, quarter)
-    dcc.report_service(world, quarter)
+    report_switches(world, moved, midnight)
+    report_switches(world, switched, at[0])
+    report_removed(world, removed, at[1])
+    report_fitted(world, fitted, at[2])
+    report_visits(world, fitted, at[2], quarter)
+    report_modes(world, moded, at[4])
+    report_payments(world, paying, at[5])
+    report_faults(world, quarter)
+    report_credentials(world, moved, midnight)
+    report_credentials(world, switched, at[0])
+    report_commissioning(world, fitted, at[2])
+    report_decommissioning(world, fitted, at[2], removed, at[1])
+    report_migration(world, migrated, at[3])
+    report_hubs(world, quarter)
+    report_service(world, quarter)
 
 
 def instants(rng: np.random.Generator, quarter: Quarter, batches: list[Ints]) -> list[Ints]:

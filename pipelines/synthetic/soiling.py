@@ -28,7 +28,7 @@ REGULAR, LATE, AGAIN = range(3)
 class Soil:
     """What spoiling needs: chance, the amount of dirt, the last instant and bad values to put in.
 
-    `wrong_points` holds, by fuel, places of meter points with wrong check digits; `malformed_points` of no meter points.
+    `wrong_points` holds, by fuel, places of meter points with wrong check digits, `malformed_points` of none at all.
     """
 
     rng: np.random.Generator

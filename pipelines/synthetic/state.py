@@ -58,7 +58,7 @@ class Meters:
         small = [np.zeros(count, dtype=np.int8) for _ in range(4)]
         wide = [np.zeros(count, dtype=np.int16) for _ in range(2)]
         flags = [np.zeros(count, dtype=bool) for _ in range(3)]
-        return cls(segment, region, area, *small, *wide, *flags)
+        return cls(segment, region, area, *small, *wide, flags[0], flags[1], flags[2])
 
     @property
     def smets(self) -> Mask:
@@ -72,7 +72,7 @@ class Meters:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """A quarter's number and the instants at which its local days begin, and a list of days by how much work they see."""
+    """A quarter's number, the instants at which its local days begin, and its days as often as they see work."""
 
     number: int
     days_ms: Ints

@@ -111,7 +111,7 @@ def _causes(rng: np.random.Generator, count: int) -> Array:
 
 
 def steer_payments(world: World, quarter: int) -> Paying:
-    """Customers who change how they pay: a few each way, and what the share of prepayment among smart meters asks for."""
+    """Customers who change how they pay: a few each way, and what the targeted share of prepayment asks for."""
     rng, meters = world.rng, world.meters
     home = meters.present & ~meters.busy & (meters.segment < _DOMESTIC)
     smart = np.flatnonzero(meters.smets & (meters.segment < _DOMESTIC))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.quarterly.calendar import quarter_text
-from pipelines.synthetic import avro_blocks as avro
+from pipelines.synthetic.avro_blocks import Bodies, Words, blocks, byte_words, encode, header, words
 from pipelines.synthetic.dcc_events import MEASURES
 from pipelines.synthetic.dirt import shuffled, soiled
 from pipelines.synthetic.meter_points import POINT_WIDTH, mpans, mprns
@@ -25,7 +25,7 @@ from schemas.registry import current
 FILE_EVENTS: Final = 100_000
 _INDEPENDENT_SHARE: Final = 0.3
 
-Lists = dict[str, avro.Words]
+Lists = dict[str, Words]
 
 
 def event_ids(frame: pl.DataFrame, seed: tuple[int, ...]) -> pl.DataFrame:
@@ -55,7 +55,7 @@ def _distributors(rng: np.random.Generator, places: Places, region: Array, new: 
     return np.where(independent, rng.choice(INDEPENDENT_NETWORKS, len(region)), out)
 
 
-def point_words(world: World) -> avro.Words:
+def point_words(world: World) -> Words:
     """The meter points' numbers, and an empty one behind them for records that are not about a meter point."""
     meters: Meters = world.meters
     count = len(meters.segment)
@@ -69,7 +69,7 @@ def point_words(world: World) -> avro.Words:
     lengths[electric] = POINT_WIDTH
     places = np.flatnonzero(gas)
     data[places], lengths[places] = mprns(np.arange(len(places)))
-    return avro.byte_words(data, lengths)
+    return byte_words(data, lengths)
 
 
 # What only dirt refers to, behind what is right: a source, a region and a quarter that there are not.
@@ -87,20 +87,20 @@ def _quarters() -> list[str]:
 
 def lists_of(world: World) -> Lists:
     """The texts that the columns refer to."""
-    sources = avro.words([*SOURCES, _BAD_SOURCE])
+    sources = words([*SOURCES, _BAD_SOURCE])
     return {
         "source_id": sources,
         "to_source_id": sources,
         "meter_point_id": point_words(world),
-        "region_code": avro.words([*region_codes(), _BAD_REGION]),
-        "local_authority_code": avro.words(world.places.areas),
-        "quarter": avro.words([*_quarters(), _BAD_QUARTER]),
-        "measure": avro.words(MEASURES),
+        "region_code": words([*region_codes(), _BAD_REGION]),
+        "local_authority_code": words(world.places.areas),
+        "quarter": words([*_quarters(), _BAD_QUARTER]),
+        "measure": words(MEASURES),
     }
 
 
 def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
-    """Puts bad meter points into the lists: places of wrong electricity ones, of wrong gas ones, and of malformed ones."""
+    """Puts bad meter points into the lists: places of wrong ones by fuel, and of malformed ones."""
     points = lists["meter_point_id"]
     count = len(segment)
     gas = fuel_of(segment) == FUELS.index("GAS")
@@ -115,7 +115,7 @@ def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
         malformed[row, : len(text) + 1] = np.frombuffer(bytes([2 * len(text)]) + text, dtype=np.uint8)
     used = np.concatenate([points.used[:-1], points.used[copied], [len(t) + 1 for t in _BAD_POINTS], points.used[-1:]])
     # The empty one stays the last.
-    lists["meter_point_id"] = avro.Words(np.concatenate([points.data[:-1], data, malformed, points.data[-1:]]), used)
+    lists["meter_point_id"] = Words(np.concatenate([points.data[:-1], data, malformed, points.data[-1:]]), used)
     places = count + np.arange(len(copied) + len(_BAD_POINTS))
     return places[: len(by_fuel[0])], places[len(by_fuel[0]) : len(copied)], places[len(copied) :]
 
@@ -142,7 +142,7 @@ class Writer:
     events: int = 0
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
-        """Writes frames by record: ids first, then in each source's order of reporting, files of FILE_EVENTS at most."""
+        """Gives events ids and writes them in each source's order of reporting, in files of FILE_EVENTS at most."""
         named = {
             record: event_ids(frame, (self.seed, self.part, number)).with_columns(owner=pl.col("source_id"))
             for number, (record, frame) in enumerate(frames.items())
@@ -159,7 +159,7 @@ class Writer:
             times = shuffled(self.soil, groups, times)
         order = np.argsort((groups << 48) + times, kind="stable")
         ordered = frame[order]
-        bodies = avro.encode(record, ordered, self.lists)
+        bodies = encode(record, ordered, self.lists)
         numbers, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
         for number, start, count in zip(numbers.tolist(), starts.tolist(), counts.tolist(), strict=True):
             for first in range(start, start + count, FILE_EVENTS):
@@ -169,7 +169,7 @@ class Writer:
         self.events += frame.height
 
     def _write_file(
-        self, record: str, group: tuple[int, int], events: tuple[avro.Bodies, pl.DataFrame], rows: tuple[int, int]
+        self, record: str, group: tuple[int, int], events: tuple[Bodies, pl.DataFrame], rows: tuple[int, int]
     ) -> None:
         """Writes the file of some rows; `group` is the number of its files and how many events came in files before."""
         owner, lot = divmod(group[0], len(DELIVERIES))
@@ -178,11 +178,11 @@ class Writer:
         sync = hashlib.sha256(f"{folder}/{name}".encode()).digest()[:16]
         metadata = {}
         if lot:
-            # What comes late or again was received when the last of it was reported; other files leave it to the events.
+            # What comes late or again was received when the last of it was reported; other files do not say.
             newest = int(events[1]["reported_at"][rows[0] : rows[1]].max())  # pyright: ignore[reportArgumentType]
             metadata["received_at"] = str(newest + HOUR_MS)
         (self.out / folder).mkdir(parents=True, exist_ok=True)
         with (self.out / folder / name).open("wb") as file:
-            file.write(avro.header(current()[record].schema, sync, metadata))
-            file.writelines(avro.blocks(events[0], rows[0], rows[1], sync))
+            file.write(header(current()[record].schema, sync, metadata))
+            file.writelines(blocks(events[0], rows[0], rows[1], sync))
         self.files += 1
