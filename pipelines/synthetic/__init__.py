@@ -2,6 +2,6 @@
 
 from pipelines.synthetic.generate import generate
 from pipelines.synthetic.plan import Plan, PlanError, meters_for
-from pipelines.synthetic.report import Report, compare, report_lines
+from pipelines.synthetic.report import Report, compare, contradictions, report_lines
 
-__all__ = ["Plan", "PlanError", "Report", "compare", "generate", "meters_for", "report_lines"]
+__all__ = ["Plan", "PlanError", "Report", "compare", "contradictions", "generate", "meters_for", "report_lines"]

@@ -136,7 +136,7 @@ def _coded(kind: Any, values: Array) -> Cells:
     if kind == "boolean":
         return Cells(values.astype(np.uint8)[:, None])
     if isinstance(kind, dict) and kind["type"] == "enum":
-        return Cells((values.astype(np.uint8) << 1)[:, None])
+        return Cells((values * 2).astype(np.uint8)[:, None])
     return longs(values)
 
 

@@ -16,6 +16,7 @@ from schemas.sources import sources
 from schemas.tables import SYNTHETIC_NOTICE
 
 _CSV: Final = Path(__file__).parent / "calibration.csv"
+_CONTRADICTIONS_CSV: Final = Path(__file__).parent / "contradictions.csv"
 # (size in meters of Great Britain, percentage within which a figure of that size has to be met), largest first.
 TOLERANCES: Final = ((5_000_000, 3.0), (1_000_000, 6.0))
 _SMETS: Final = pl.col("meter_type").is_in(["SMETS1", "SMETS2"])
@@ -221,7 +222,9 @@ def report_lines(report: Report) -> list[str]:
         f"Calibrated to {len(report.held)} published figures; {met} (from 5 million within 3 %, else within 6 %)",
         f"{'ref':>4} {'period':7} {'what':26} {'scope':40} {'published':>12} {'generated':>12} {'off %':>7}",
     ]
-    return lines + [_line(held) for held in report.held]
+    lines += [_line(held) for held in report.held]
+    lines.append("Published figures that contradict each other, and what was chosen:")
+    return lines + [f"  {', '.join(c.refs)}: {c.contradiction} {c.choice}" for c in contradictions()]
 
 
 def _line(held: Held) -> str:
@@ -230,3 +233,20 @@ def _line(held: Held) -> str:
     numbers = f"{figure.value:>12,.{digits}f} {held.achieved:>12,.{digits}f} {held.deviation:>+7.1f}"
     mark = "" if held.tolerance is None else ("  met" if held.met else "  MISSED")
     return f"{figure.ref:>4} {figure.period:7} {figure.what:26} {figure.scope:40} {numbers}{mark}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Published figures (by ref) that cannot all hold, in what they contradict each other, and what was chosen."""
+
+    refs: tuple[str, ...]
+    contradiction: str
+    choice: str
+
+
+@functools.cache
+def contradictions() -> tuple[Contradiction, ...]:
+    """The figures that contradict each other, in the file's order."""
+    with _CONTRADICTIONS_CSV.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return tuple(Contradiction(tuple(r["refs"].split(";")), r["contradiction"], r["choice"]) for r in rows)

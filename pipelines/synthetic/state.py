@@ -55,10 +55,11 @@ class Meters:
     def of(cls, segment: Array, region: Array, area: Array) -> "Meters":
         """Meter points without meters."""
         count = len(segment)
-        small = [np.zeros(count, dtype=np.int8) for _ in range(4)]
-        wide = [np.zeros(count, dtype=np.int16) for _ in range(2)]
-        flags = [np.zeros(count, dtype=bool) for _ in range(3)]
-        return cls(segment, region, area, *small, *wide, flags[0], flags[1], flags[2])
+        narrow, wide, no = (np.zeros(count, dtype=kind) for kind in (np.int8, np.int16, np.bool_))
+        codes = (narrow, narrow.copy(), narrow.copy(), narrow.copy(), wide, wide.copy())
+        return cls(
+            segment, region, area, *codes, migrated=no.astype(bool), present=no.astype(bool), busy=no.astype(bool)
+        )
 
     @property
     def smets(self) -> Mask:
