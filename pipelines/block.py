@@ -19,9 +19,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of one record type. `frame` has the record's fields as they were on the wire (codes for
-    enums, milliseconds, days) and two columns of provenance: `origin` (UInt32, a position in `origins`)
-    and `row` (Int64, the row in that file, from 0).
+    """Rows of one record type.
+
+    `frame` has the record's fields as they were on the wire (codes for enums, milliseconds, days) and two columns of
+    provenance: `origin` (UInt32, a position in `origins`) and `row` (Int64, the row in that file, from 0).
     """
 
     record: str

@@ -5,15 +5,14 @@
 
 import logging
 import os
-import pickle
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import apache_beam as beam
 import polars as pl
@@ -36,9 +35,8 @@ EVENTS_A_SHARD: Final = 100_000
 # Below this a second worker costs more (it imports Great Expectations for itself) than it saves.
 EVENTS_FOR_TWO_WORKERS: Final = 400_000
 POLL_SECONDS: Final = 0.5
-_OUTCOME_FILE: Final = "outcome.pickle"
-_COUNTED_FILE: Final = "counted.pickle"
 
+Result = TypeVar("Result", Outcome, Counted)
 Show = Callable[[Progress], None]
 
 
@@ -75,8 +73,8 @@ def count(plan: Plan, key: Key, how: How, show: Show) -> Answer:
         if plan.packets:
             with _shown(str(work), show):
                 _run(plan, settings, options_for(plan.records, how.beam_options))
-        outcome = Outcome.of([_load(work / _OUTCOME_FILE, Outcome.of([])), of_losses(plan.losses)])
-        return _answer(outcome, _load(work / _COUNTED_FILE, added([])))
+        outcome = Outcome.of([_kept(Outcome, work, Outcome.of([])), of_losses(plan.losses)])
+        return _answer(outcome, _kept(Counted, work, added([])))
 
 
 @contextmanager
@@ -130,9 +128,8 @@ def _run(plan: Plan, settings: Settings, options: list[str]) -> None:
     try:
         with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
             results = flow(pipeline | "List the packets" >> beam.Create(plan.packets), settings)
-            for name, label in ((_OUTCOME_FILE, "Keep the outcome"), (_COUNTED_FILE, "Keep the counts")):
-                collection = results.outcome if name == _OUTCOME_FILE else results.counted
-                _ = collection | label >> beam.Map(keep, f"{settings.work}/{name}")
+            _ = results.outcome | "Keep the outcome" >> beam.Map(keep, settings.work)
+            _ = results.counted | "Keep the counts" >> beam.Map(keep, settings.work)
     except Exception as error:
         raise PipelineError(_last_line(error)) from error
 
@@ -142,16 +139,17 @@ def _last_line(error: BaseException) -> str:
     return lines[-1].strip() if lines else type(error).__name__
 
 
-def keep(value: Any, path: str) -> None:
-    """Writes a result where the driver finds it, whole or not at all."""
-    part = Path(f"{path}.part")
-    part.write_bytes(pickle.dumps(value))
-    part.replace(path)
+def keep(result: Outcome | Counted, folder: str) -> None:
+    """Writes the frames of a result where the driver finds them."""
+    for field in fields(result):
+        getattr(result, field.name).write_ipc(f"{folder}/{type(result).__name__}-{field.name}.arrow")
 
 
-def _load(path: Path, otherwise: Any) -> Any:
-    # Only the file that our own pipeline wrote into our own folder a moment ago.
-    return pickle.loads(path.read_bytes()) if path.exists() else otherwise
+def _kept(kind: type[Result], folder: Path, otherwise: Result) -> Result:
+    paths = {field.name: folder / f"{kind.__name__}-{field.name}.arrow" for field in fields(kind)}
+    if not all(path.exists() for path in paths.values()):
+        return otherwise
+    return kind(**{name: pl.read_ipc(path) for name, path in paths.items()})
 
 
 def _answer(outcome: Outcome, counted: Counted) -> Answer:

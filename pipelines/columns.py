@@ -62,6 +62,12 @@ def symbols(avro_type: Any) -> tuple[str, ...] | None:
     return tuple(inner["symbols"]) if isinstance(inner, dict) and inner["type"] == "enum" else None
 
 
+def is_date(avro_type: Any) -> bool:
+    """Whether values are days since 1970."""
+    inner = plain_type(avro_type)
+    return isinstance(inner, dict) and inner.get("logicalType") == "date"
+
+
 def stored_type(avro_type: Any) -> type[pl.DataType]:
     """The Polars type in which a field of an Avro type is kept."""
     inner = plain_type(avro_type)

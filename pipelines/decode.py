@@ -20,8 +20,6 @@ from pipelines import columns
 from schemas.registry import RecordSchema, current
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Body:
     """The plain bytes of one Avro block. `whole` is False where the bytes are known to be cut short."""

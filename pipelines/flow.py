@@ -4,32 +4,35 @@ Each line is one step; the pure function behind it lies in the module named in t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
+from apache_beam import PCollection
 
 from pipelines import transforms as t
+from pipelines.fold import Counted
+from pipelines.outcome import Outcome
+from pipelines.source.files import Packet
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What comes out of the flow: one `Outcome` of validation and one `Counted` of the meters (none if no event)."""
+    """What comes out of the flow: one outcome of validation and one count of the meters (none if no event)."""
 
-    outcome: beam.PCollection
-    counted: beam.PCollection
+    outcome: PCollection[Outcome]
+    counted: PCollection[Counted]
 
 
-def flow(packets: beam.PCollection, settings: t.Settings) -> Results:
+def flow(packets: PCollection[Packet], settings: t.Settings) -> Results:
     """The whole way: read, validate, shard, fold, add."""
-    read = (
+    read: Any = (
         packets
         | "Spread the packets" >> beam.Reshuffle()
-        | "Read blocks" >> beam.ParDo(t.ReadBlocks(settings)).with_outputs(t.OUTCOME, main="blocks")  # source/reading.py
+        | "Read blocks" >> t.with_outcome(t.ReadBlocks(settings))  # source/reading.py, decode.py
     )
-    validated = read.blocks | "Validate blocks" >> beam.ParDo(t.ValidateBlocks(settings)).with_outputs(
-        t.OUTCOME, main="events"
-    )  # decode.py, validate.py
+    validated: Any = read.main | "Validate blocks" >> t.with_outcome(t.ValidateBlocks(settings))  # validate.py
     counted = (
-        validated.events
+        validated.main
         | "Spill by shard" >> beam.ParDo(t.SpillByShard(settings))  # shards.py
         | "Gather each shard" >> beam.GroupByKey()
         | "Fold each shard" >> beam.ParDo(t.FoldShards(settings))  # fold.py, history/, quarterly/

@@ -18,7 +18,9 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`intake`: owner, status, records. `quarantined`: see `quarantine.ROW_TYPES`. `warnings`: owner, record_type,
+    """What became of the rows of some blocks.
+
+    `intake`: owner, status, records. `quarantined`: see `quarantine.ROW_TYPES`. `warnings`: owner, record_type,
     reason_code, records.
     """
 

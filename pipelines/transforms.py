@@ -9,8 +9,9 @@ from typing import Any, Final
 import apache_beam as beam
 import polars as pl
 from apache_beam.metrics import Metrics
-from apache_beam.utils.windowed_value import WindowedValue
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from expectations.run import Checker
 from pipelines import shards, validate
@@ -42,6 +43,11 @@ class Settings:
     as_at: int | None = None
 
 
+def with_outcome(do_fn: beam.DoFn) -> beam.PTransform[Any, Any]:
+    """A DoFn whose output has `main`, its elements, and under OUTCOME the outcomes that it tags."""
+    return beam.ParDo(do_fn).with_outputs(OUTCOME, main="main")
+
+
 class KeyChangedError(RuntimeError):
     """A worker finds another pseudonym key than the run began with."""
 
@@ -58,7 +64,7 @@ class ReadBlocks(beam.DoFn):
         reading = read(element, self._settings.as_at)
         self._read.inc(reading.block.frame.height)
         if reading.losses:
-            yield beam.pvalue.TaggedOutput(OUTCOME, of_reading(reading))
+            yield TaggedOutput(OUTCOME, of_reading(reading))
         yield reading.block
 
 
@@ -82,7 +88,7 @@ class ValidateBlocks(beam.DoFn):
         verdict = validate.judge(element, self._key, self._checker.check)
         self._rejected.inc(verdict.quarantine.height)
         note(self._settings.work, validated=element.frame.height)
-        yield beam.pvalue.TaggedOutput(OUTCOME, of_verdict(verdict))
+        yield TaggedOutput(OUTCOME, of_verdict(verdict))
         yield verdict.accepted
 
 
@@ -110,10 +116,11 @@ class SpillByShard(beam.DoFn):
         if sum(frame.height for frame in self._held) >= SPILL_ROWS:
             yield from self._flush()
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
+    # Beam takes what finish_bundle yields; its own annotation says None.
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Segments of what is still held."""
         for segment in self._flush():
-            yield WindowedValue(segment, GlobalWindow().max_timestamp(), [GlobalWindow()])
+            yield WindowedValue(segment, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
     def _flush(self) -> list[tuple[int, shards.Segment]]:
         held = [frame for frame in self._held if frame.height]
@@ -175,5 +182,3 @@ class AddOutcomes(beam.CombineFn):
     def extract_output(self, accumulator: list[Outcome]) -> Outcome:
         """One outcome."""
         return Outcome.of(accumulator)
-
-

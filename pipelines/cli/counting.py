@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from pipelines.store import RunRecord, Store
 
 Inputs = Annotated[
-    list[Path], typer.Option("--input", help="Folders with <source_id>/<name>.avro under them, or files.", metavar="PATH…")
+    list[Path],
+    typer.Option("--input", help="Folders with <source_id>/<name>.avro under them, or files.", metavar="PATH…"),
 ]
-StoreUrl = Annotated[str, typer.Option("--store", help="Where results are kept, such as sqlite:///rollout.db.", metavar="URL")]
+StoreUrl = Annotated[
+    str, typer.Option("--store", help="Where results are kept, such as sqlite:///rollout.db.", metavar="URL")
+]
 AsAt = Annotated[
     str | None,
-    typer.Option("--as-at", help="Use only what was received by then: a date (its end in London) or a time.", metavar="T"),
+    typer.Option(
+        "--as-at", help="Use only what was received by then: a date (its end in London) or a time.", metavar="T"
+    ),
 ]
 Shards = Annotated[
     int | None, typer.Option(min=1, help="Number of shards of meters; by default one for about 100,000 events.")

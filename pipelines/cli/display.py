@@ -46,14 +46,16 @@ def _lines(records: int) -> Show:
         nonlocal last
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            STDERR.print(f"{done.validated:,} of {records:,} events validated, {done.folded:,} counted", highlight=False)
+            STDERR.print(
+                f"{done.validated:,} of {records:,} events validated, {done.folded:,} counted", highlight=False
+            )
 
     return show
 
 
 def conservation_table(balance: Balance) -> None:
     """Prints received = accepted + duplicate + superseded + pending + rejected for every owner, and in all."""
-    names = list(INTAKE_STATUSES)
+    names: list[str] = list(INTAKE_STATUSES)
     if balance.table["unknown"].sum():
         names.append("unknown")
     table = Table(title="Records by owner", title_justify="left")
@@ -62,7 +64,9 @@ def conservation_table(balance: Balance) -> None:
         table.add_column(name, justify="right")
     table.add_column("balance")
     for row in balance.table.iter_rows(named=True):
-        table.add_row(row["owner"], *(f"{row[name]:,}" for name in names), "holds" if not row["difference"] else "BROKEN")
+        table.add_row(
+            row["owner"], *(f"{row[name]:,}" for name in names), "holds" if not row["difference"] else "BROKEN"
+        )
     table.add_section()
     totals = balance.table.select(pl.col(names).sum()).row(0)
     table.add_row("all", *(f"{total:,}" for total in totals), "" if not balance.table.height else "holds")
@@ -83,7 +87,11 @@ def reasons_table(title: str, counts: pl.DataFrame) -> None:
     table.add_column("reason")
     table.add_column("records", justify="right")
     table.add_column("what it means")
-    totals = counts.group_by("reason_code").agg(pl.col("records").sum()).sort("records", "reason_code", descending=[True, False])
+    totals = (
+        counts.group_by("reason_code")
+        .agg(pl.col("records").sum())
+        .sort("records", "reason_code", descending=[True, False])
+    )
     for code, records in totals.head(MOST_REASONS).iter_rows():
         table.add_row(code, f"{records:,}", reasons()[code].sentence)
     if totals.height > MOST_REASONS:

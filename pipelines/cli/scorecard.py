@@ -26,7 +26,8 @@ def show(result: DryRun) -> None:
     _rows(result)
     if result.inconsistent:
         typer.echo(
-            f"{result.inconsistent:,} events do not fit these files' own history; other suppliers' events may explain them."
+            f"{result.inconsistent:,} events do not fit these files' own history; "
+            "other suppliers' events may explain them."
         )
     typer.echo("Nothing would be rejected." if not result.rejected else f"{result.rejected:,} would be rejected.")
 

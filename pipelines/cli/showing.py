@@ -27,7 +27,9 @@ def demo(
     seed: Seed = 1,
     until: Until = UNTIL,
     dirt: Dirt = 0.05,
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Whether to serve the dashboard at the end.")] = True,
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Whether to serve the dashboard at the end.")
+    ] = True,
     port: Port = 8050,
 ) -> None:
     """Generate a synthetic Britain, count it, publish it as a draft and serve the dashboard."""

@@ -9,7 +9,9 @@ import typer
 from pipelines.cli.errors import explained, fail
 
 UNTIL = "2026-06-30"
-Meters = Annotated[int, typer.Option(min=1, help="Meters in Great Britain at the end of 2024; 57,900 is one in a thousand.")]
+Meters = Annotated[
+    int, typer.Option(min=1, help="Meters in Great Britain at the end of 2024; 57,900 is one in a thousand.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed makes the same files.")]
 Until = Annotated[str, typer.Option(metavar="DATE", help="The last day of the synthetic Britain.")]
 Dirt = Annotated[float, typer.Option(min=0, max=1, help="How much of what real data has: 0 none, 1 a lot.")]

@@ -20,7 +20,9 @@ def as_at_ms(text: str | None) -> int | None:
             return day_end_ms(date.fromisoformat(text))
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
-        raise NoTime(f"--as-at wants a date such as 2026-06-30 or a time such as 2026-06-30T12:00Z, not {text!r}.") from error
+        raise NoTime(
+            f"--as-at wants a date such as 2026-06-30 or a time such as 2026-06-30T12:00Z, not {text!r}."
+        ) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 

@@ -75,25 +75,29 @@ def _with_text_where_needed(rivals: pl.DataFrame) -> pl.DataFrame:
 def canonical(row: Mapping[str, Any]) -> str:
     """The content of one row of an event frame as canonical JSON: sorted keys, no spaces, milliseconds, ISO dates."""
     record = RECORDS[row["record"]]
-    fields = {
-        field["name"]: _plain(row, record, field) for field in current()[record].schema["fields"]
-    }
+    fields = {field["name"]: _plain(row, record, field) for field in current()[record].schema["fields"]}
     del fields["meter_point_id"]
     return json.dumps(fields | {"record": record}, sort_keys=True, separators=(",", ":"))
 
 
 def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
+    """The value of a field as it goes into JSON."""
     name = field["name"]
-    if name == "event_id":
-        return uuid_texts(pl.Series([row["event_a"]]), pl.Series([row["event_b"]]))[0]
-    if name == "corrects":
-        return row["corrects_text"] or uuid_texts(pl.Series([row["corrects_a"]]), pl.Series([row["corrects_b"]]))[0]
-    if name == "source_id":
-        return columns.SOURCE_CODES[row["source"]]
-    if name == "meter_point_id" or row[name] is None:
-        return None
-    if (symbols := columns.field_symbols(record).get(name)) is not None:
-        return symbols[row[name]]
-    if "'date'" in str(field["type"]):
-        return (_EPOCH + timedelta(days=row[name])).isoformat()
-    return row[name]
+    named = {
+        "event_id": lambda: _uuid(row["event_a"], row["event_b"]),
+        "corrects": lambda: _uuid(row["corrects_a"], row["corrects_b"]) or row["corrects_text"],
+        "source_id": lambda: columns.SOURCE_CODES[row["source"]],
+        "meter_point_id": lambda: None,
+    }
+    if name in named:
+        return named[name]()
+    value, symbols = row[name], columns.field_symbols(record).get(name)
+    if value is not None and symbols is not None:
+        return symbols[value]
+    if value is not None and columns.is_date(field["type"]):
+        return (_EPOCH + timedelta(days=value)).isoformat()
+    return value
+
+
+def _uuid(high: int | None, low: int | None) -> str | None:
+    return uuid_texts(pl.Series([high], dtype=pl.UInt64), pl.Series([low], dtype=pl.UInt64))[0]

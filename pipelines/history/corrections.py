@@ -96,7 +96,7 @@ def _roots(target: Places, rejected: Mask, corrections: Places) -> Places:
     step = np.arange(nowhere + 1)
     step[corrections] = np.where(target[corrections] < 0, nowhere, target[corrections])
     step[:-1][rejected] = nowhere
-    for _ in range(int(len(corrections)).bit_length() + 1):
+    for _ in range(len(corrections).bit_length() + 1):
         step[corrections] = step[step[corrections]]
     ended = step[corrections]
     root = np.full(nowhere, -1, dtype=np.int64)

@@ -115,7 +115,10 @@ def walk(steps: Steps) -> Walked:
     """The walk of rule 4 over all meters at once."""
     total = len(steps.meter)
     out = Walked(
-        np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64), np.zeros(total, dtype=np.int64), np.zeros(total, dtype=bool)
+        np.zeros(total, dtype=np.int64),
+        np.zeros(total, dtype=np.int64),
+        np.zeros(total, dtype=np.int64),
+        np.zeros(total, dtype=bool),
     )
     counts = np.bincount(steps.meter)
     starts = np.cumsum(counts) - counts

@@ -100,9 +100,7 @@ def named_cells(frame: pl.DataFrame) -> pl.DataFrame:
     """Summed cells with the columns of `ledger_cells` in words, in no particular order."""
     keys = frame["key"].to_numpy()
     measures = _MEASURE.get(keys)
-    parts = [
-        _named(frame.filter(pl.Series(measures == number)), spec) for number, spec in enumerate(MEASURES.values())
-    ]
+    parts = [_named(frame.filter(pl.Series(measures == number)), spec) for number, spec in enumerate(MEASURES.values())]
     return pl.concat([part for part in parts if part.height] or parts[:1])
 
 

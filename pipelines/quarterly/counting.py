@@ -131,17 +131,13 @@ def _meters(moves: Moves) -> Tally:
 
 def _meters_local(moves: Moves) -> Tally:
     stock = np.where(moves.after != 0, moves.after & mask_of(LOCAL) | 1, 0)
-    return _net_change(
-        moves, "meters_local", stock, np.full(len(stock), -1), moves.area_names.gather(moves.area)
-    )
+    return _net_change(moves, "meters_local", stock, np.full(len(stock), -1), moves.area_names.gather(moves.area))
 
 
 def _mode_disagreements(moves: Moves) -> Tally:
     differs = w.is_smets(moves.after) & (moves.inferred_smart != w.is_smart(moves.after))
     inferred = np.where(moves.inferred_smart, 1 - _TRADITIONAL, _TRADITIONAL)
-    return _net_change(
-        moves, "mode_disagreements", np.where(differs, moves.after, 0), np.where(differs, inferred, -1)
-    )
+    return _net_change(moves, "mode_disagreements", np.where(differs, moves.after, 0), np.where(differs, inferred, -1))
 
 
 def _installations(moves: Moves) -> Tally:

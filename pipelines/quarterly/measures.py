@@ -42,13 +42,17 @@ _ALL: Final = (
     Measure("mode_recoveries", "Changes from traditional to smart mode.", _SEVEN, codes.MODE_CAUSES),
     Measure("switches", "Supplies gained by another supplier.", _SEVEN, codes.SUPPLY_REASONS),
     Measure("inconsistent", "Events that the meter's history contradicts.", _SENDER, codes.INCONSISTENCIES),
-    Measure("displays", "In-home display answers at domestic smart installations.", _SEVEN, codes.IN_HOME_DISPLAY_ANSWERS),
+    Measure(
+        "displays", "In-home display answers at domestic smart installations.", _SEVEN, codes.IN_HOME_DISPLAY_ANSWERS
+    ),
     Measure("visits", "Installation visits by outcome.", _SENDER, codes.VISIT_OUTCOMES),
     Measure("visits_supported", "Visits to vulnerable customers by support given.", _SENDER, codes.VISIT_SUPPORT),
     Measure("reporting_delay", "Supplier events by days from effect to report.", _SENDER, codes.REPORTING_DELAYS),
     Measure("declared_meters", "Meters that suppliers declared themselves.", _DECLARED),
     Measure("declarations", "Control totals that stand, zeros included.", _DECLARED),
-    Measure("mode_disagreements", "Net change of meters whose inferred mode differs.", _SEVEN, codes.SMETS_OPERATING_MODES),
+    Measure(
+        "mode_disagreements", "Net change of meters whose inferred mode differs.", _SEVEN, codes.SMETS_OPERATING_MODES
+    ),
     Measure("commissionings", "Commissioning attempts by result.", _SENDER, codes.COMMISSIONING_RESULTS),
     Measure(
         "hub_connectivity",

@@ -166,5 +166,14 @@ def plain_body(data: bytes, codec: str) -> bytes | None:
     """The uncompressed body of a block, or None where it cannot be uncompressed or the codec is unknown."""
     try:
         return CODECS[codec](data)
-    except (KeyError, zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError, cramjam.DecompressionError):
+    except (
+        KeyError,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+        lzma.LZMAError,
+        zstandard.ZstdError,
+        cramjam.DecompressionError,
+    ):
         return None

@@ -1,8 +1,10 @@
 """Reads a planned packet: bodies out of files, columns out of bodies, one block and its losses out of both."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipelines.block import Block, Loss
@@ -23,7 +25,7 @@ class Reading:
 def bodies_of(piece: Piece) -> list[Body]:
     """The plain bodies of a piece; a body that cannot be uncompressed is empty and not whole."""
     bodies = []
-    with open(piece.path, "rb") as file:
+    with Path(piece.path).open("rb") as file:
         for start, end, records, whole in piece.blocks.tolist():
             file.seek(start)
             data = container.plain_body(file.read(end - start), piece.codec)
@@ -56,7 +58,7 @@ def _with_provenance(decoded: Decoded, packet: Packet, bodies: list[int]) -> pl.
     )
 
 
-def _first_rows(piece: Piece) -> np.ndarray:
+def _first_rows(piece: Piece) -> npt.NDArray[np.int64]:
     records = piece.blocks[:, 2]
     return piece.first_row + np.cumsum(records) - records
 
