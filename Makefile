@@ -81,7 +81,7 @@ define install
 	[ -x $(1)/bin/pip ] || "$$python" -m venv $(1); \
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt; \
 	export VIRTUAL_ENV="$(CURDIR)/$(1)"; \
-	$(1)/bin/uv pip sync --quiet --require-hashes --build-constraints requirements/all.txt \
+	$(1)/bin/uv pip sync --quiet --compile-bytecode --require-hashes --build-constraints requirements/all.txt \
 		requirements/uv.txt $(2); \
 	$(1)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .; \
 	rm -f $(1)/.setup-*; touch $@

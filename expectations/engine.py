@@ -28,6 +28,9 @@ with warnings.catch_warnings():
         # It sends every warning of the process to its log; give them back.
         logging.captureWarnings(False)
 
+# This logger of its own accord tells of a temporary folder each time.
+logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+
 RESULT_FORMAT = {
     "result_format": "COMPLETE",
     "exclude_unexpected_values": True,

@@ -1,6 +1,5 @@
 """The Beam half of each step: thin transforms that key, count and call the pure functions they are named after."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +78,6 @@ class ValidateBlocks(beam.DoFn):
 
     def setup(self) -> None:
         """Great Expectations is imported once a worker."""
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         self._key = _key_of(self._settings)
         self._checker = Checker()
 

@@ -49,7 +49,10 @@ def remove(world: World) -> Removed:
     present = np.flatnonzero(meters.present)
     groups = meters.segment[present].astype(np.int16) * 16 + meters.region[present]
     counts = np.bincount(groups, minlength=64)
-    places = present[pick(rng, groups, shared(round(REMOVAL_RATE * len(present)), counts))]
+    world.removals_due += REMOVAL_RATE * len(present)
+    due = int(world.removals_due)
+    world.removals_due -= due
+    places = present[pick(rng, groups, shared(due, counts))]
     reason = rng.choice(np.array(_REMOVED_WHY, dtype=np.int8), len(places), p=_REMOVED_OFTEN)
     batch = Removed(places, meters.supplier[places], meters.kind[places], reason, meters.fitting[places])
     meters.present[places] = False

@@ -143,7 +143,7 @@ RESENDINGS: Final = (
 
 def wrong_types(soil: Soil, installed: Columns) -> Columns:
     """Withdrawals and amendments of installations that are sent as removals."""
-    rows = soil.rows(installed.height, 0.006)
+    rows = soil.rows(installed.height, 0.004)
     out = _correcting(soil, installed, rows, AMEND)
     out["action"][::2] = VOID
     out["reason"] = np.full(out.height, REMOVAL_REASONS.index("OTHER"), dtype=np.int8)

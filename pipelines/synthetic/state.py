@@ -106,7 +106,10 @@ def quarter_days(number: int) -> Quarter:
 
 @dataclass(slots=True)
 class World:
-    """All that the simulation knows: chance, targets, places, meters and what has been recorded."""
+    """All that the simulation knows: chance, targets, places, meters and what has been recorded.
+
+    `removals_due` is the fraction of a meter that removals have fallen short of so far.
+    """
 
     scale: float
     rng: np.random.Generator
@@ -114,7 +117,7 @@ class World:
     places: Places
     meters: Meters
     recorder: Recorder
-    added: int = 0
+    removals_due: float = 0.0
 
     def target(self, name: str, quarter: int) -> int:
         """A series of whole Britain, in generated meters."""
