@@ -61,16 +61,17 @@ def with_schema(schema: Any, sync: bytes, blocks: bytes) -> io.BytesIO:
 def whole_blocks(container: Container) -> Iterator[bytes]:
     """Each block that is as long as it says, with its head and a right marker behind it."""
     for part in container.blocks.split(container.sync):
-        while part:
-            end = _end(part)
-            if end is None or end > len(part):
+        at = 0
+        while at < len(part):
+            size = _size(part[at:])
+            if size is None or at + size > len(part):
                 break
-            yield part[:end] + container.sync
+            yield part[at : at + size] + container.sync
             # Where a marker is wrong, the next block begins behind its sixteen bytes.
-            part = part[end + 16 :]
+            at += size + 16
 
 
-def _end(part: bytes) -> int | None:
+def _size(part: bytes) -> int | None:
     stream = io.BytesIO(part)
     try:
         fastavro.schemaless_reader(stream, "long", None)

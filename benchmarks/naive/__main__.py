@@ -10,6 +10,7 @@ from typing import Any, Final
 import apache_beam as beam
 import fastavro
 from apache_beam.coders import PickleCoder
+from apache_beam.transforms.cy_combiners import SumInt64Fn
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindow
@@ -47,24 +48,22 @@ def keyed(event: Event) -> tuple[str, Event]:
     return hashlib.blake2b(text, key=_KEY, digest_size=16).hexdigest(), rest
 
 
+_EVENTS: Final = BagStateSpec("events", PickleCoder())
+_ALL_CAME: Final = TimerSpec("all came", TimeDomain.WATERMARK)
+_EVENTS_OF_METER: Any = beam.DoFn.StateParam(_EVENTS)
+_TIMER: Any = beam.DoFn.TimerParam(_ALL_CAME)
+
+
 class WalkMeters(beam.DoFn):
     """Keeps every event of a meter in state and counts them when all have come."""
 
-    EVENTS = BagStateSpec("events", PickleCoder())
-    ALL_CAME = TimerSpec("all came", TimeDomain.WATERMARK)
-
-    def process(
-        self,
-        element: tuple[str, Event],
-        events: Any = beam.DoFn.StateParam(EVENTS),
-        all_came: Any = beam.DoFn.TimerParam(ALL_CAME),
-    ) -> None:
+    def process(self, element: tuple[str, Event], events: Any = _EVENTS_OF_METER, all_came: Any = _TIMER) -> None:
         """One event kept."""
         events.add(element[1])
         all_came.set(GlobalWindow().max_timestamp())
 
-    @on_timer(ALL_CAME)
-    def count(self, events: Any = beam.DoFn.StateParam(EVENTS)) -> Iterator[tuple[Cell, int]]:
+    @on_timer(_ALL_CAME)
+    def count(self, events: Any = _EVENTS_OF_METER) -> Iterator[tuple[Cell, int]]:
         """The cells of one meter."""
         yield from cells_of(events.read())
 
@@ -92,7 +91,7 @@ def run(folder: Path, out: Path, *, grouped: bool) -> None:
             counted = meters | "Walk meters" >> beam.ParDo(WalkMeters())
         _ = (
             counted
-            | "Add up cells" >> beam.CombinePerKey(sum)
+            | "Add up cells" >> beam.CombinePerKey(SumInt64Fn())
             | "Drop zeros" >> beam.Filter(lambda cell: cell[1] != 0)
             | "As lines" >> beam.Map(lambda cell: ",".join([*cell[0], str(cell[1])]))
             | "Gather" >> beam.combiners.ToList()

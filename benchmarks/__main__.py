@@ -1,0 +1,69 @@
+"""`python -m benchmarks`: whole replays of several sizes, held against two other programs that do the same job."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from benchmarks.contest import Arena, assert_equal
+from benchmarks.inputs import britain
+from benchmarks.measured import ROOT
+from benchmarks.report import Results, show, write
+from pipelines.settings import Environment
+
+DOCUMENT: Final = ROOT / "docs" / "performance.md"
+# What the naive pipeline finishes in about a minute.
+SLICE: Final = 100_000
+Sizes = Annotated[str, typer.Option(help="Sizes in millions of events, smallest first.")]
+Folder = Annotated[Path | None, typer.Option(help="Where inputs are kept; by default `bench` under ROLLOUT_HOME.")]
+SkipNaive = Annotated[bool, typer.Option("--skip-naive", help="Leave out the naive pipeline.")]
+Write = Annotated[bool, typer.Option("--write", help="Also put the tables into docs/performance.md.")]
+
+
+def bench(sizes: Sizes = "1,3,10", folder: Folder = None, skip_naive: SkipNaive = False, into: Write = False) -> None:
+    """Measure whole bounded replays, and two other programs side by side, and print the tables."""
+    home = (folder or Environment().home / "bench").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    arena, results = Arena(home), Results()
+    for events in sorted(round(float(size) * 1e6) for size in sizes.split(",")):
+        measure(arena, events, results)
+    if not skip_naive:
+        measure_naive(arena, results)
+    show(results)
+    if into:
+        write(results, DOCUMENT)
+
+
+def measure(arena: Arena, events: int, results: Results) -> None:
+    """The pipeline and the one-thread program over one size; at the first, also their cells and the stages."""
+    _say(f"{events:,} events: input")
+    given = britain(arena.home, events)
+    _say(f"{events:,} events: pipeline")
+    ours = arena.pipeline(given)
+    _say(f"{events:,} events: one-thread program")
+    other = arena.module("one_thread", given)
+    results.compared.append((f"one-thread ({given.events / 1e6:.2g} M events)", assert_equal(ours, other)))
+    if not results.stages:
+        _say(f"{events:,} events: stages")
+        results.stages, results.staged_events = arena.stages(given), given.events
+    results.ours.append(ours)
+    results.one_thread.append(other)
+
+
+def measure_naive(arena: Arena, results: Results) -> None:
+    """The naive pipeline, with state and with groups, over a slice; its cells must be the pipeline's."""
+    given = britain(arena.home, SLICE)
+    ours = arena.pipeline(given)
+    for more in ((), ("grouped",)):
+        _say(f"{given.events:,} events: naive pipeline {' '.join(more)}")
+        run = arena.module("naive", given, *more)
+        results.compared.append((f"{run.program} ({given.events / 1e6:.2g} M events)", assert_equal(ours, run)))
+        results.naive.append(run)
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)
+
+
+if __name__ == "__main__":
+    typer.run(bench)

@@ -1,0 +1,121 @@
+"""`python -m benchmarks.stages FOLDER`: the pure functions of the pipeline, one after another in one process.
+
+Prints one JSON object: for each stage its wall seconds and core-seconds.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from expectations.run import Checker
+from pipelines import shards, validate
+from pipelines.bounded import EVENTS_A_SHARD
+from pipelines.fold import Counted, added, recount, with_copies
+from pipelines.history.copies import distinct
+from pipelines.outcome import Outcome, of_verdict
+from pipelines.pseudonym import Key, key_from_text
+from pipelines.quarterly.cellkeys import named_cells
+from pipelines.source.files import Packet, Plan, find_files, plan
+from pipelines.source.reading import read
+from pipelines.transforms import SPILL_ROWS
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds by stage: wall and cores."""
+
+    wall: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    cores: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Adds what happens inside to a stage."""
+        wall, cores = time.perf_counter(), time.process_time()
+        yield
+        self.wall[stage] += time.perf_counter() - wall
+        self.cores[stage] += time.process_time() - cores
+
+
+@dataclass(slots=True)
+class Line:
+    """The stages up to the spilled segments, with what they have put out so far."""
+
+    clock: Clock
+    key: Key
+    checker: Checker
+    outcomes: list[Outcome] = field(default_factory=list)
+    held: list[pl.DataFrame] = field(default_factory=list)
+    segments: dict[int, list[shards.Segment]] = field(default_factory=lambda: defaultdict(list))
+
+    def take(self, packet: Packet) -> None:
+        """One packet read, judged and held."""
+        with self.clock.of("read and decode"):
+            block = read(packet).block
+        with self.clock.of("identify"):
+            facts = validate.identify(block, self.key).facts
+        with self.clock.of("Great Expectations"):
+            findings = self.checker.check(block.record, facts)
+        # Judging identifies once more; that is taken off afterwards.
+        with self.clock.of("identify and judge"):
+            verdict = validate.judge(block, self.key, lambda _record, _facts: findings)
+        self.outcomes.append(of_verdict(verdict))
+        self.held.append(verdict.accepted)
+
+    def spill(self, folder: str, number: int) -> None:
+        """What is held, written by shard."""
+        with self.clock.of("spill"):
+            for shard, segment in shards.spill(pl.concat(self.held), number, folder):
+                self.segments[shard].append(segment)
+        self.held = []
+
+
+def profile(folder: Path) -> Clock:
+    """The cost of every stage over a folder of event files."""
+    clock = Clock()
+    with clock.of("plan"):
+        planned = plan(find_files([folder]))
+    with clock.of("import Great Expectations"):
+        checker = Checker()
+    line = Line(clock, key_from_text("a key of the benchmark's own"), checker)
+    with tempfile.TemporaryDirectory() as work:
+        _spill_all(line, planned, work)
+        with clock.of("add the counts"):
+            Outcome.of(line.outcomes)
+        counted = [_folded(clock, listed) for listed in line.segments.values()]
+        with clock.of("add the counts"):
+            total = added(counted)
+        with clock.of("name the cells"):
+            named_cells(total.cells)
+    for seconds in (clock.wall, clock.cores):
+        seconds["judge"] = seconds.pop("identify and judge") - seconds["identify"]
+    return clock
+
+
+def _spill_all(line: Line, planned: Plan, work: str) -> None:
+    number = max(1, -(-planned.records // EVENTS_A_SHARD))
+    for packet in planned.packets:
+        line.take(packet)
+        if sum(frame.height for frame in line.held) >= SPILL_ROWS:
+            line.spill(work, number)
+    if line.held:
+        line.spill(work, number)
+
+
+def _folded(clock: Clock, segments: list[shards.Segment]) -> Counted:
+    with clock.of("gather"):
+        events = shards.gather(segments)
+    with clock.of("fold"):
+        return recount(distinct(with_copies(events)))
+
+
+if __name__ == "__main__":
+    clock = profile(Path(sys.argv[1]))
+    print(json.dumps({stage: [clock.wall[stage], clock.cores[stage]] for stage in clock.wall}))
