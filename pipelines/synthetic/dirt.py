@@ -65,8 +65,10 @@ def shuffled(soil: Soil, groups: Ints, times: Ints) -> Ints:
 
 def damage(soil: Soil, out: Path) -> int:
     """Damages files and adds some that cannot be read; returns how many were added."""
-    files = sorted(out.rglob("*.avro"))
+    files = sorted(out.rglob("*.avro"), key=lambda path: (-path.stat().st_size, str(path)))
     count = max(2, round(_DAMAGED_FILES * soil.dirt * len(files)))
+    # Among the larger files, since in a small one there is little but the header to damage.
+    files = files[: max(count, len(files) // 4)]
     chosen = [files[place] for place in soil.rng.choice(len(files), min(count, len(files)), replace=False)]
     for place, path in enumerate(chosen):
         data = path.read_bytes()
@@ -80,7 +82,7 @@ def damage(soil: Soil, out: Path) -> int:
 
 def _cut(data: bytes) -> bytes:
     """A file whose end did not arrive."""
-    return data[: len(data) * 3 // 5]
+    return data[: len(data) * 4 // 5]
 
 
 def _scratched(data: bytes) -> bytes:
