@@ -1,4 +1,4 @@
-"""Events of the builders as columns, the way a run makes them, and counts as plain mappings, to hold against the oracle."""
+"""Events of the builders as columns, the way a run makes them, and counts as plain mappings, as the oracle has them."""
 
 import io
 from collections import Counter, defaultdict

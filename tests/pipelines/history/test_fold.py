@@ -53,13 +53,13 @@ def nothing(found: Counted) -> bool:
     return found.cells.is_empty() and found.intake.is_empty() and found.rejections.is_empty()
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(histories())
 def test_events_counted_at_once_are_what_the_oracle_counts(events: list[Event]) -> None:
     assert differences(whole(identified(events)), by_oracle(events)) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(histories(), chances)
 def test_any_order_batches_and_duplicates_end_in_the_same_counts(events: list[Event], chance: random.Random) -> None:
     sent = [*events, *chance.choices(events, k=chance.randint(0, 8))]
@@ -70,7 +70,7 @@ def test_any_order_batches_and_duplicates_end_in_the_same_counts(events: list[Ev
     assert cells(total) == cells(whole(frame[: len(events)]))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(histories(max_new=10, max_consequences=8), chances)
 def test_after_every_batch_the_deltas_add_up_to_what_has_come(events: list[Event], chance: random.Random) -> None:
     frame, history, total, come = identified(events), empty_history(), added([]), []
@@ -81,7 +81,7 @@ def test_after_every_batch_the_deltas_add_up_to_what_has_come(events: list[Event
         assert differences(total, by_oracle([events[place] for place in come])) == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(histories(), chances)
 def test_the_deltas_are_the_difference_of_two_recounts(events: list[Event], chance: random.Random) -> None:
     frame = identified(chance.sample(events, len(events)))
@@ -90,7 +90,7 @@ def test_the_deltas_are_the_difference_of_two_recounts(events: list[Event], chan
     assert nothing(fold(history, after).deltas.minus(whole(frame).minus(known)))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(histories(), chances)
 def test_events_sent_again_change_only_the_number_of_duplicates(events: list[Event], chance: random.Random) -> None:
     frame = identified(events)
@@ -102,7 +102,7 @@ def test_events_sent_again_change_only_the_number_of_duplicates(events: list[Eve
     assert intake(deltas) == {(source, "duplicate"): sent.count(source) for source in set(sent)}
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(histories(), st.integers(1, 7))
 def test_counts_of_shards_add_up_to_the_counts_of_all(events: list[Event], shards: int) -> None:
     frame = identified(events)
@@ -111,7 +111,7 @@ def test_counts_of_shards_add_up_to_the_counts_of_all(events: list[Event], shard
     assert nothing(added([whole(part) for part in parts]).minus(whole(frame)))
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(histories(max_new=14), st.sampled_from(["null", "deflate"]), st.integers(1, 3))
 def test_events_out_of_files_count_as_the_oracle_counts_them(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], codec: str, parts: int
