@@ -14,12 +14,15 @@ from pipelines.settings import Environment
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
 # What the naive pipeline finishes in about a minute.
 SLICE: Final = 100_000
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
 Sizes = Annotated[str, typer.Option(help="Sizes in millions of events, smallest first.")]
 Folder = Annotated[Path | None, typer.Option(help="Where inputs are kept; by default `bench` under ROLLOUT_HOME.")]
 SkipNaive = Annotated[bool, typer.Option("--skip-naive", help="Leave out the naive pipeline.")]
 Write = Annotated[bool, typer.Option("--write", help="Also put the tables into docs/performance.md.")]
 
 
+@app.command()
 def bench(sizes: Sizes = "1,3,10", folder: Folder = None, skip_naive: SkipNaive = False, into: Write = False) -> None:
     """Measure whole bounded replays, and two other programs side by side, and print the tables."""
     home = (folder or Environment().home / "bench").absolute()
@@ -66,4 +69,4 @@ def _say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(bench)
+    app()

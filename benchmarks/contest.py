@@ -12,7 +12,7 @@ import polars as pl
 from benchmarks.inputs import Britain
 from benchmarks.measured import Measured, measured
 
-_ROLLOUT: Final = (sys.executable, "-c", "from pipelines.cli import main; main()")
+_ROLLOUT: Final = (str(Path(sys.executable).with_name("rollout")),)
 PHASES: Final = (
     "start, find and plan",
     "start workers, import, first block",

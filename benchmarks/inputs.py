@@ -6,8 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from pipelines.synthetic import Plan, generate
-from pipelines.synthetic.plan import meters_for
+from pipelines.synthetic import Plan, generate, meters_for
 
 UNTIL: Final = date(2026, 6, 30)
 SEED: Final = 1
