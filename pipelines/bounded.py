@@ -119,6 +119,8 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
     direct = not any(option.startswith("--direct_") for option in options)
     if "--runner=DirectRunner" in options and direct and records >= EVENTS_FOR_TWO_WORKERS:
         workers = len(os.sched_getaffinity(0))
+        # Workers inherit this: one thread each, since there are as many workers as cores.
+        os.environ.setdefault("POLARS_MAX_THREADS", "1")
         options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
     return options
 

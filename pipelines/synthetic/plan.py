@@ -48,12 +48,12 @@ class Plan:
 
 # Meters, and the events of a clean Britain of that size until the middle of 2026 (measured). There are only so many
 # control totals for suppliers to declare, so up to a few hundred thousand meters events grow a little slower than they.
-_SIZES: Final = (0, 3_000, 57_900, 300_000)
-_EVENTS: Final = (0, 70_800, 678_000, 3_200_000)
+_SIZES: Final = (0, 3_000, 20_000, 57_900, 300_000)
+_EVENTS: Final = (0, 70_350, 272_000, 673_400, 3_177_000)
 
 
 def meters_for(events: int) -> int:
-    """The number of meters whose clean rollout until the middle of 2026 comes to about so many events (within 2 %)."""
+    """The number of meters whose clean rollout until the middle of 2026 comes to about so many events (within 1 %)."""
     if events > _EVENTS[-1]:
         slope = (_SIZES[-1] - _SIZES[-2]) / (_EVENTS[-1] - _EVENTS[-2])
         return round(_SIZES[-1] + (events - _EVENTS[-1]) * slope)
