@@ -126,7 +126,8 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
 
 
 def _run(plan: Plan, settings: Settings, options: list[str]) -> None:
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    # What goes wrong is raised with its whole traceback; Beam would tell it a second time, and a third.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
         with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
             results = flow(pipeline | "List the packets" >> beam.Create(plan.packets), settings)
