@@ -1,1 +1,1 @@
-
+"""From event files to exact quarterly cells: start at `flow.py`."""

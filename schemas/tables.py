@@ -105,63 +105,28 @@ PUBLISHED_RELEASES = Table(
     ),
     ("vintage",),
 )
+_PUBLISHED_CELL = (VINTAGE, QUARTER, SOURCE, REGION, FUEL, SECTOR, METER_TYPE, MODE, PAYMENT)
+_PUBLISHED_KEY = tuple(column.name for column in _PUBLISHED_CELL)
 PUBLISHED_STOCK = Table(
     "published_stock",
     "Meters in place at a quarter's end, by cell.",
     (
-        VINTAGE,
-        QUARTER,
-        SOURCE,
-        REGION,
-        FUEL,
-        SECTOR,
-        METER_TYPE,
-        MODE,
-        PAYMENT,
+        *_PUBLISHED_CELL,
         Column("meters", "integer", "Meters in place at the end of the quarter.", "meters", "value"),
         MARKER,
     ),
-    (
-        "vintage",
-        "quarter",
-        "source_id",
-        "region_code",
-        "fuel",
-        "sector",
-        "meter_type",
-        "operating_mode",
-        "payment_mode",
-    ),
+    _PUBLISHED_KEY,
 )
 PUBLISHED_INSTALLATIONS = Table(
     "published_installations",
     "Meters fitted in a quarter, by cell.",
     (
-        VINTAGE,
-        QUARTER,
-        SOURCE,
-        REGION,
-        FUEL,
-        SECTOR,
-        METER_TYPE,
-        MODE,
-        PAYMENT,
+        *_PUBLISHED_CELL,
         Column("install_reason", "text", "Why the meter was fitted.", note="install_reason"),
         Column("installations", "integer", "Meters fitted in the quarter.", "meters", "value"),
         MARKER,
     ),
-    (
-        "vintage",
-        "quarter",
-        "source_id",
-        "region_code",
-        "fuel",
-        "sector",
-        "meter_type",
-        "operating_mode",
-        "payment_mode",
-        "install_reason",
-    ),
+    (*_PUBLISHED_KEY, "install_reason"),
 )
 
 LEDGER_TABLES = (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE)
