@@ -222,8 +222,8 @@ def test_a_code_that_the_schema_does_not_have_costs_its_block(tmp_path: Path) ->
 def test_other_files_of_the_same_record_lose_nothing(tmp_path: Path) -> None:
     hurt, whole = tmp_path / ACME / "a.avro", tmp_path / ACME / "b.avro"
     hurt.parent.mkdir()
-    write_container(hurt, "MeterInstalled", MONTH, Layout(block_records=BLOCK))
-    write_container(whole, "MeterInstalled", MONTH, Layout(block_records=BLOCK))
+    write_container(hurt, "MeterInstalled", [*MONTH], Layout(block_records=BLOCK))
+    write_container(whole, "MeterInstalled", [*MONTH], Layout(block_records=BLOCK))
     write_files(tmp_path, [removed(), visited()])
     first = blocks_of(hurt.read_bytes())[0]
     damage(hurt, lambda data: flipped(data, first.body, first.end))

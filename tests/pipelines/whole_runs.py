@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+from fastavro.write import Writer
 
 from pipelines.bounded import Answer, How, count
 from pipelines.progress import Progress
@@ -104,7 +105,7 @@ def rows_of(path: Path) -> tuple[Any, list[Row]] | None:
 
 def _write(path: Path, schema: Any, rows: list[Row], block_records: int) -> None:
     with path.open("wb") as file:
-        writer = fastavro.write.Writer(file, fastavro.parse_schema(schema), codec="deflate")
+        writer = Writer(file, fastavro.parse_schema(schema), codec="deflate")
         for number, row in enumerate(rows, start=1):
             writer.write(row)
             if number % block_records == 0:
