@@ -9,15 +9,21 @@ one, and those that cannot be read are lost whole.
 
 import functools
 import io
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import fastavro
 import polars as pl
 
 from pipelines import columns
 from schemas.registry import RecordSchema, current
+
+STDERR: Final = 2
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,31 @@ def _varint(value: int) -> bytes:
 
 def _columns(data: bytes, records: int, version: RecordSchema) -> pl.DataFrame | None:
     """The columns of so many records that fill the data to the last byte, or None where it does not work out."""
+    if records * len(version.field_names) > len(data):
+        # Every field takes a byte at least; Polars would make room for whatever number a damaged block claims.
+        return None
     header = _plain_header(version)
     container = b"".join((header, _varint(records), _varint(len(data)), data, header[-16:]))
     try:
-        frame = pl.read_avro(io.BytesIO(container))
+        with _panics_unprinted():
+            frame = pl.read_avro(io.BytesIO(container))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return None
     return frame if frame.height == records and _codes_exist(frame, version) else None
+
+
+@contextmanager
+def _panics_unprinted() -> Iterator[None]:
+    """Standard error goes nowhere for a moment: Polars prints a panic of its own, which we catch and count, first."""
+    with _ONE_AT_A_TIME:
+        kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, STDERR)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _codes_exist(frame: pl.DataFrame, version: RecordSchema) -> bool:

@@ -69,7 +69,9 @@ def conservation_table(balance: Balance) -> None:
         )
     table.add_section()
     totals = balance.table.select(pl.col(names).sum()).row(0)
-    table.add_row("all", *(f"{total:,}" for total in totals), "" if not balance.table.height else "holds")
+    table.add_row(
+        "all", *(f"{total:,}" for total in totals), "holds" if not balance.table["difference"].any() else "BROKEN"
+    )
     print_whole(table)
 
 

@@ -56,7 +56,7 @@ def publish_draft(store: Store, published_at: datetime, last_quarter: str | None
         raise NotSynthetic(
             f"The run {run.run_id} in {store.name} is not marked synthetic; only synthetic data may be a draft."
         )
-    cells = store.cells(run.run_id)
+    cells = store.cells(run.run_id, ("meters", *QUARTERS_OF_DATA))
     last = last_quarter or newest_quarter(cells)
     if last is None:
         raise NothingToPublish(f"The run {run.run_id} in {store.name} has no installation and no declaration yet.")

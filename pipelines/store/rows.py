@@ -53,12 +53,14 @@ def insert_rows(connection: sa.Connection, table: Table, first: tuple[str, str],
         connection.exec_driver_sql(str(insert), rows.rows() if insert.positional else rows.to_dicts())
 
 
-def read_rows(connection: sa.Connection, table: Table, first: tuple[str, str]) -> pl.DataFrame:
-    """The rows of a table that have a value in a column, without that column."""
+def read_rows(
+    connection: sa.Connection, table: Table, first: tuple[str, str], *further: sa.ColumnElement[bool]
+) -> pl.DataFrame:
+    """The rows of a table that have a value in a column, without that column; `further` conditions narrow it."""
     name, value = first
     schema = schema_of(table, name)
     stored = STORED[table.name]
-    query = sa.select(*(stored.c[column] for column in schema)).where(stored.c[name] == value)
+    query = sa.select(*(stored.c[column] for column in schema)).where(stored.c[name] == value, *further)
     rows = connection.execution_options(yield_per=SLICE_ROWS).execute(query)
     parts = (pl.DataFrame(list(map(tuple, part)), schema=schema, orient="row") for part in rows.partitions())
     return pl.concat([pl.DataFrame(schema=schema), *parts])

@@ -4,7 +4,7 @@ Retention: the rows of the current run and of the one before it are kept, of old
 go in the transaction that writes a run.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -66,9 +66,13 @@ class Store:
             rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.finished_at, RUNS.c.run_id))
             return tuple(RunRecord(**row._asdict()) for row in rows)
 
-    def cells(self, run_id: str | None = None) -> pl.DataFrame:
-        """The cells of a run, the current one by default: CELL_COLUMNS, in byte order of their CSV lines."""
-        return self._ledger(LEDGER_CELLS, run_id)
+    def cells(self, run_id: str | None = None, measures: Sequence[str] = ()) -> pl.DataFrame:
+        """The cells of a run, the current one by default: CELL_COLUMNS, in byte order of their CSV lines.
+
+        With `measures`, the cells of these only.
+        """
+        column = STORED[LEDGER_CELLS.name].c.measure
+        return self._ledger(LEDGER_CELLS, run_id, *([column.in_(measures)] if measures else []))
 
     def intake(self, run_id: str | None = None) -> pl.DataFrame:
         """What became of each owner's records: owner, status, records, in byte order of their CSV lines."""
@@ -112,9 +116,9 @@ class Store:
             for table, frame in frames.items():
                 insert_rows(connection, table, ("vintage", release.vintage), frame)
 
-    def _ledger(self, table: Table, run_id: str | None) -> pl.DataFrame:
+    def _ledger(self, table: Table, run_id: str | None, *further: sa.ColumnElement[bool]) -> pl.DataFrame:
         with self._reading() as connection:
-            rows = read_rows(connection, table, ("run_id", self._wanted(connection, run_id)))
+            rows = read_rows(connection, table, ("run_id", self._wanted(connection, run_id)), *further)
         return in_byte_order(rows)
 
     @contextmanager
