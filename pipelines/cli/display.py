@@ -70,7 +70,7 @@ def conservation_table(balance: Balance) -> None:
     table.add_section()
     totals = balance.table.select(pl.col(names).sum()).row(0)
     table.add_row(
-        "all", *(f"{total:,}" for total in totals), "holds" if not balance.table["difference"].any() else "BROKEN"
+        "all", *(f"{total:,}" for total in totals), "BROKEN" if (balance.table["difference"] != 0).any() else "holds"
     )
     print_whole(table)
 
