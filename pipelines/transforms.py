@@ -24,7 +24,7 @@ from pipelines.settings import Environment
 from pipelines.source.files import Packet
 from pipelines.source.reading import read
 
-SPILL_ROWS: Final = 400_000
+SPILL_ROWS: Final = 200_000
 OUTCOME: Final = "outcome"
 
 
