@@ -265,8 +265,8 @@ def meter_numbers(ordered: pl.DataFrame) -> Ints:
     return np.concatenate([np.zeros(min(1, len(meter_a)), dtype=np.int64), np.cumsum(begins)])
 
 
-def steps_of(ordered: pl.DataFrame) -> Steps:
-    """Ordered events as arrays, see `Steps`."""
+def steps_of(ordered: pl.DataFrame, area: Ints) -> Steps:
+    """Ordered events, and the number of each one's local authority (see `areas`), as arrays, see `Steps`."""
     return Steps(
         meter=meter_numbers(ordered),
         kind=ordered["kind"].to_numpy(),
@@ -276,7 +276,7 @@ def steps_of(ordered: pl.DataFrame) -> Steps:
         twin=_twins(ordered),
         reason=_int(ordered.select(pl.coalesce("install_reason", "reason")).to_series()),
         code=_code(ordered),
-        area=areas(ordered)[0],
+        area=area,
     )
 
 

@@ -84,7 +84,8 @@ class Moves:
 def moves_of(standing: pl.DataFrame) -> Moves:
     """Walks the standing events of all meters; see `Moves`."""
     ordered = w.in_order(standing)
-    steps = w.steps_of(ordered)
+    area, area_names = w.areas(ordered)
+    steps = w.steps_of(ordered, area)
     walked = w.walk(steps)
     first = np.concatenate([[True], np.diff(steps.meter) != 0])[: ordered.height]
     before = np.where(first, 0, np.roll(walked.state, 1))
@@ -97,7 +98,7 @@ def moves_of(standing: pl.DataFrame) -> Moves:
         walked.state,
         walked.smart,
         walked.area,
-        w.areas(ordered)[1],
+        area_names,
     )
 
 
