@@ -58,7 +58,7 @@ browser: $(BROWSER) ## Install Chromium if there is none.
 
 lock: $(SETUP) ## Resolve the newest versions that fit and write requirements/*.txt with hashes.
 	@$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/all.txt
-	@$(COMPILE) --extra dashboard pyproject.toml -o requirements/dashboard.txt
+	@$(COMPILE) --extra dashboard --extra postgresql pyproject.toml -o requirements/dashboard.txt
 	@$(COMPILE) --all-extras --group test --override requirements/newest-beam.in pyproject.toml \
 		-o requirements/newest-beam.txt
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
