@@ -1,0 +1,42 @@
+"""How a Beam job runs on the local Flink cluster: the options that were found by running them, each with its reason."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from infra.settings import ClusterSettings
+
+
+def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()) -> list[str]:
+    """Beam's options for a streaming job of a name; an option that is given takes the place of ours."""
+    ours = [
+        # The runner is named: a default one would be started inside this process.
+        "--runner=PortableRunner",
+        f"--job_endpoint={settings.job_server}",
+        f"--artifact_endpoint=127.0.0.1:{settings.job_server_artifact_port}",
+        f"--job_name={name}",
+        "--streaming",
+        "--parallelism=2",
+        "--sdk_worker_parallelism=2",
+        "--environment_type=PROCESS",
+        f"--environment_config={json.dumps({'command': boot_command()})}",
+        # Bundles end by time while live, and by number in catching up.
+        "--max_bundle_size=1000",
+        "--max_bundle_time_mills=200",
+        "--checkpointing_interval=5000",
+        "--externalized_checkpoints_enabled",
+        # Without this most starts silently read nothing.
+        "--finish_bundle_before_checkpointing",
+        "--max_cache_memory_usage_mb=200",
+        # A checkpoint that is late does not start the job again.
+        "--num_concurrent_checkpoints=1",
+        "--checkpoint_timeout_millis=120000",
+        "--fail_on_checkpointing_errors=false",
+    ]
+    taken = {option.partition("=")[0] for option in given}
+    return [option for option in ours if option.partition("=")[0] not in taken] + list(given)
+
+
+def boot_command() -> str:
+    """The command by which Flink starts a worker: a small script, since Flink wants a command without arguments."""
+    return f"{sys.prefix}/bin/rollout-worker"

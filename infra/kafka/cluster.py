@@ -1,0 +1,129 @@
+"""A local Kafka broker: one node that is broker and controller (KRaft), from Kafka's published Java artefacts."""
+
+import subprocess
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infra.installing import Say, installed, jars, require_java
+from infra.processes import ClusterError, Place, Program, State, is_listening, running, start, state_of, stop, wait_until
+from infra.settings import LOOPBACK, ClusterSettings
+
+POM: Final = Path(__file__).parent / "pom.xml"
+LOG4J: Final = Path(__file__).parent / "log4j2.properties"
+NAME: Final = "kafka"
+READY_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a broker has beyond the plain one: lines of its properties, arguments to `format`, and its readiness.
+
+    `listener` names the listener that takes the place of PLAINTEXT, such as SASL_SSL.
+    """
+
+    listener: str = "PLAINTEXT"
+    properties: Sequence[str] = ()
+    formatting: Sequence[str] = ()
+    ready: Callable[[str], bool] | None = None
+
+
+def place_of(home: Path) -> Place:
+    """Where the broker keeps its files."""
+    return Place(home / "kafka" / "run", home / "kafka" / "log")
+
+
+def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
+    """The broker's server.properties."""
+    lines = [
+        "process.roles=broker,controller",
+        "node.id=1",
+        f"controller.quorum.voters=1@{LOOPBACK}:{settings.kafka_controller_port}",
+        "controller.listener.names=CONTROLLER",
+        f"listeners={extra.listener}://{LOOPBACK}:{settings.kafka_port},"
+        f"CONTROLLER://{LOOPBACK}:{settings.kafka_controller_port}",
+        f"advertised.listeners={extra.listener}://{settings.kafka}",
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
+        f"inter.broker.listener.name={extra.listener}",
+        f"log.dirs={home / 'kafka' / 'data'}",
+        "num.partitions=1",
+        # A topic is made with its settings or not at all.
+        "auto.create.topics.enable=false",
+        "message.max.bytes=2097152",
+        "offsets.topic.replication.factor=1",
+        "offsets.topic.num.partitions=4",
+        "transaction.state.log.replication.factor=1",
+        "transaction.state.log.min.isr=1",
+        "group.initial.rebalance.delay.ms=0",
+        "log.message.timestamp.type=LogAppendTime",
+        *extra.properties,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def up(home: Path, settings: ClusterSettings, say: Say, extra: Extra | None = None) -> str:
+    """The broker runs and answers; gives its address. Raises ClusterError."""
+    chosen, place, folder = extra or Extra(), place_of(home), home / "kafka"
+    ready = chosen.ready or answers
+    if running(place, NAME) is None:
+        require_java()
+        say("Installing Kafka, where it is not yet")
+        installed(folder / "lib", POM, jars(POM))
+        (folder / "server.properties").write_text(properties(home, settings, chosen), encoding="utf-8")
+        _format(folder, chosen)
+        say("Starting Kafka")
+        start(place, _program(folder, settings))
+    wait_until(lambda: ready(settings.kafka), place, NAME, READY_SECONDS)
+    return settings.kafka
+
+
+def _format(folder: Path, extra: Extra) -> None:
+    """The data folder is one of Kafka's; one that is already stays as it is."""
+    if (folder / "data" / "meta.properties").exists():
+        return
+    # 22 characters of base 64, as Kafka wants them, and none of them a minus sign at the beginning.
+    cluster = "A" + uuid.uuid4().hex[:21]
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(folder / "server.properties")]
+    command = ["java", "-cp", f"{folder / 'lib'}/*", *tool, *extra.formatting]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ClusterError(f"Kafka's data folder {folder / 'data'} cannot be made: {said[-1] if said else 'no reason'}.")
+
+
+def _program(folder: Path, settings: ClusterSettings) -> Program:
+    options = [f"-Xmx{settings.kafka_memory}", f"-Xms{settings.kafka_memory}", f"-Dlog4j2.configurationFile={LOG4J}"]
+    command = ["java", *options, "-cp", f"{folder / 'lib'}/*", "kafka.Kafka", str(folder / "server.properties")]
+    return Program(NAME, command, (settings.kafka_port, settings.kafka_controller_port))
+
+
+def answers(address: str) -> bool:
+    """Whether a broker at an address tells what topics it has."""
+    # Imported here, since `rollout --help` passes by and this takes a while.
+    from kafka import KafkaConsumer  # noqa: PLC0415
+    from kafka.errors import KafkaError  # noqa: PLC0415
+
+    if not is_listening(int(address.rpartition(":")[2])):
+        return False
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=address, request_timeout_ms=3_000, bootstrap_timeout_ms=3_000)
+    except KafkaError:
+        return False
+    try:
+        return consumer.topics() is not None
+    except KafkaError:
+        return False
+    finally:
+        consumer.close()
+
+
+def down(home: Path) -> bool:
+    """The broker does not run; gives whether it did."""
+    return stop(place_of(home), NAME)
+
+
+def status(home: Path, settings: ClusterSettings) -> list[State]:
+    """The state of the broker."""
+    return [state_of(place_of(home), NAME, settings.kafka)]
