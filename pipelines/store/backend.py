@@ -22,6 +22,10 @@ class Backend(Protocol):
         """One read transaction: what is read in it stood so at one moment."""
         ...
 
-    def writing(self) -> AbstractContextManager[sa.Connection]:
-        """One write transaction: all of it or, after an exception or a kill, nothing."""
+    def writing(self, live: bool = False) -> AbstractContextManager[sa.Connection]:
+        """One write transaction: all of it or, after an exception or a kill, nothing; `live`: one of many to come."""
+        ...
+
+    def make_tables(self, connection: sa.Connection) -> None:
+        """A database without any table has ours; raises StoreError where they are made in another way."""
         ...

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from pipelines.store.errors import StoreError
+from pipelines.store.postgres import PostgresBackend
 from pipelines.store.sqlite import SqliteBackend
 from pipelines.store.store import Store
 
@@ -18,9 +19,13 @@ SCHEME = re.compile(r"[a-z][a-z0-9+]+:")
 def open_store(url: str, create: bool = False) -> Store:
     """A store whose layout we know. No file is made before the first run is written.
 
-    `url` is such as sqlite:///rollout.db, or the plain path of a SQLite file; with `create` there need not be a store
-    yet. Raises StoreError.
+    `url` is such as sqlite:///rollout.db, the plain path of a SQLite file, or postgresql://user@host/database; with
+    `create` there need not be a store in the file yet. Raises StoreError.
     """
+    if url.startswith("postgresql"):
+        store = Store(PostgresBackend(_understood(url)))
+        store.require_layout()
+        return store
     path = _sqlite_path(url)
     _require_file(path, create)
     store = Store(SqliteBackend(path, create))
@@ -31,15 +36,19 @@ def open_store(url: str, create: bool = False) -> Store:
 def _sqlite_path(text: str) -> Path:
     if "://" not in text and not SCHEME.match(text):
         return _named(text)
-    try:
-        url = sa.make_url(text)
-    except (exc.ArgumentError, ValueError) as error:
-        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}.") from error
+    url = _understood(text)
     if url.get_backend_name() != "sqlite":
         raise StoreError(f"A store in {url.get_backend_name()} is not supported; give a SQLite file as {EXAMPLE}.")
     if url.host or url.query or url.drivername != "sqlite":
         raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}, with three slashes.")
     return _named(url.database or "")
+
+
+def _understood(text: str) -> sa.URL:
+    try:
+        return sa.make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}.") from error
 
 
 def _named(path: str) -> Path:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pipelines.store.errors import StoreError
+from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION
 
 BUSY_SECONDS = 30.0
 # Bounds the memory of a run's transaction; pages beyond it go to the log.
@@ -64,12 +65,18 @@ class SqliteBackend:
             yield connection
 
     @contextmanager
-    def writing(self) -> Generator[sa.Connection]:
-        """One write transaction; other writers wait for its end, readers do not."""
+    def writing(self, live: bool = False) -> Generator[sa.Connection]:
+        """One write transaction; other writers wait for its end, readers do not. A live one leaves the log as it is."""
         with self._faults_as_sentences():
             with self._writer.begin() as connection:
                 yield connection
-            self._settle()
+            if not live:
+                self._settle()
+
+    def make_tables(self, connection: sa.Connection) -> None:
+        """The file has all tables."""
+        METADATA.create_all(connection)
+        connection.execute(sa.insert(STORE_VERSION), {"number": LAYOUT})
 
     def _engine(self, connect: Callable[[], sqlite3.Connection], begin: str) -> sa.Engine:
         # No pool: a connection that lies idle would keep the file from being settled.

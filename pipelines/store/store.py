@@ -1,12 +1,13 @@
 """A store of runs: what a run counted is written whole or not at all, and read as it stood at one moment.
 
-Retention: the rows of the current run and of the one before it are kept, of older runs only the header. Older rows
-go in the transaction that writes a run.
+Retention: the rows of the current run and of the one before it are kept, and of the runs that these go on from; of
+older runs only the header. Older rows go in the transaction that writes a run.
 """
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import polars as pl
 import sqlalchemy as sa
@@ -14,9 +15,10 @@ import sqlalchemy as sa
 from pipelines.store.backend import Backend
 from pipelines.store.errors import StoreError
 from pipelines.store.lines import in_byte_order
+from pipelines.store.live import Fenced, Portion, summed, write
 from pipelines.store.records import ReleaseRecord, RunRecord
 from pipelines.store.rows import fitted, insert_rows, read_rows
-from pipelines.store.tables import CURRENT_RUN, LAYOUT, METADATA, RUNS, STORE_VERSION, STORED
+from pipelines.store.tables import CURRENT_RUN, FENCES, LAYOUT, RUNS, STORE_VERSION, STORED, STREAMS, UtcDateTime
 from schemas.tables import (
     LEDGER_CELLS,
     LEDGER_INTAKE,
@@ -93,10 +95,11 @@ class Store:
             for table, frame in zip(LEDGER_TABLES, (cells, intake, quarantine), strict=True)
         }
         with self._writing() as connection:
+            self._refuse_while_live(connection)
             former = _kept(connection).current
             _enter(connection, run, former)
             for table, frame in frames.items():
-                _forget_older(connection, table, _Kept(run.run_id, former))
+                _forget_older(connection, table)
                 insert_rows(connection, table, ("run_id", run.run_id), frame)
 
     def write_release(self, release: ReleaseRecord, stock: pl.DataFrame, installations: pl.DataFrame) -> None:
@@ -116,9 +119,72 @@ class Store:
             for table, frame in frames.items():
                 insert_rows(connection, table, ("vintage", release.vintage), frame)
 
+    def standing(self, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Cells and intake of a run as they stood at one moment."""
+        with self._reading() as connection:
+            return _whole(connection, LEDGER_CELLS, run_id), _whole(connection, LEDGER_INTAKE, run_id)
+
+    def begin_stream(self, run: RunRecord, baseline: str | None) -> None:
+        """The run of a stream is the current one and live; its figures are those of the baseline and what it adds.
+
+        Raises StoreError where another stream is live, or the rows of the baseline are not kept.
+        """
+        with self._writing() as connection:
+            self._refuse_while_live(connection)
+            former = _kept(connection).current
+            if baseline is not None and baseline not in _kept_runs(connection):
+                raise StoreError(f"The store {self.name} keeps no rows of a run {baseline} for a stream to go on from.")
+            _enter(connection, run, former)
+            stream = {"run_id": run.run_id, "baseline_run_id": baseline, "live": True}
+            connection.execute(sa.insert(STREAMS), stream)
+            for table in LEDGER_TABLES:
+                _forget_older(connection, table)
+
+    def write_portions(self, run_id: str, portions: Sequence[Portion]) -> dict[str, int]:
+        """A live stream's portions are written in one transaction; gives each key's fencing number.
+
+        Raises Fenced where a newer worker writes a key or the stream is over, and StoreError.
+        """
+        with self._backend.writing(live=True) as connection:
+            live = sa.select(STREAMS.c.live).where(STREAMS.c.run_id == run_id)
+            if not connection.scalar(live):
+                raise Fenced(f"The stream of run {run_id} is over.")
+            return write(connection, run_id, portions, datetime.now(UTC))
+
+    def end_stream(self, run_id: str) -> None:
+        """The stream's run is not live any more; its figures stand."""
+        with self._writing() as connection:
+            connection.execute(sa.update(STREAMS).where(STREAMS.c.run_id == run_id).values(live=False))
+
+    def live_stream(self) -> RunRecord | None:
+        """The run of the stream that is live, if any."""
+        if not self._backend.exists():
+            return None
+        with self._backend.reading() as connection:
+            run_id = _live(connection) if self._has_tables(connection) else None
+            return None if run_id is None else _header(connection, run_id)
+
+    def baseline_of(self, run_id: str) -> str | None:
+        """The run that a stream's run went on from, if any."""
+        with self._reading() as connection:
+            return _baseline(connection, run_id)
+
+    def last_write(self, run_id: str) -> datetime | None:
+        """When a stream last wrote anything; None before it has."""
+        with self._reading() as connection:
+            newest = sa.select(sa.func.max(FENCES.c.written_at, type_=UtcDateTime)).where(FENCES.c.run_id == run_id)
+            return connection.scalar(newest)
+
+    def _refuse_while_live(self, connection: sa.Connection) -> None:
+        live = _live(connection)
+        if live is not None:
+            raise StoreError(
+                f"The stream of run {live} is live in the store {self.name}; end it first with `rollout stream stop`."
+            )
+
     def _ledger(self, table: Table, run_id: str | None, *further: sa.ColumnElement[bool]) -> pl.DataFrame:
         with self._reading() as connection:
-            rows = read_rows(connection, table, ("run_id", self._wanted(connection, run_id)), *further)
+            rows = _whole(connection, table, self._wanted(connection, run_id), *further)
         return in_byte_order(rows)
 
     @contextmanager
@@ -134,8 +200,7 @@ class Store:
     def _writing(self) -> Generator[sa.Connection]:
         with self._backend.writing() as connection:
             if not self._has_tables(connection):
-                METADATA.create_all(connection)
-                connection.execute(sa.insert(STORE_VERSION), {"number": LAYOUT})
+                self._backend.make_tables(connection)
             yield connection
 
     def _has_tables(self, connection: sa.Connection) -> bool:
@@ -156,7 +221,7 @@ class Store:
         kept = _kept(connection)
         if kept.current is None:
             raise self._no_run_yet()
-        if run_id is not None and run_id not in (kept.current, kept.former):
+        if run_id is not None and run_id not in _kept_runs(connection):
             raise StoreError(f"The store {self.name} keeps no rows of a run {run_id}.")
         return run_id or kept.current
 
@@ -180,7 +245,30 @@ def _enter(connection: sa.Connection, run: RunRecord, former: str | None) -> Non
     connection.execute(sa.insert(CURRENT_RUN), {"slot": 1, "run_id": run.run_id, "former_run_id": former})
 
 
-def _forget_older(connection: sa.Connection, table: Table, kept: _Kept) -> None:
+def _live(connection: sa.Connection) -> str | None:
+    return connection.scalar(sa.select(STREAMS.c.run_id).where(STREAMS.c.live))
+
+
+def _baseline(connection: sa.Connection, run_id: str) -> str | None:
+    return connection.scalar(sa.select(STREAMS.c.baseline_run_id).where(STREAMS.c.run_id == run_id))
+
+
+def _whole(connection: sa.Connection, table: Table, run_id: str, *further: sa.ColumnElement[bool]) -> pl.DataFrame:
+    """The rows of a run; of a stream's, those of its baseline with them."""
+    rows = read_rows(connection, table, ("run_id", run_id), *further)
+    baseline = _baseline(connection, run_id)
+    if baseline is None:
+        return rows
+    return summed(table, pl.concat([read_rows(connection, table, ("run_id", baseline), *further), rows]))
+
+
+def _kept_runs(connection: sa.Connection) -> set[str]:
+    """The runs whose rows are kept: the current one, the former, and what either goes on from."""
+    kept = _kept(connection)
+    named = {run_id for run_id in (kept.current, kept.former) if run_id is not None}
+    return named | {run_id for run_id in (_baseline(connection, one) for one in named) if run_id is not None}
+
+
+def _forget_older(connection: sa.Connection, table: Table) -> None:
     stored = STORED[table.name]
-    keep = [run_id for run_id in (kept.current, kept.former) if run_id is not None]
-    connection.execute(sa.delete(stored).where(stored.c.run_id.not_in(keep)))
+    connection.execute(sa.delete(stored).where(stored.c.run_id.not_in(_kept_runs(connection))))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from schemas import codes
 from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, Column, Table
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 UNKNOWN_STATUS: Final = "unknown"
 CODE_LISTS: Final = {
     "fuel": codes.FUELS,
@@ -114,3 +114,23 @@ CURRENT_RUN: Final = sa.Table(
     sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), nullable=False),
     sa.Column("former_run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id)),
 )
+
+# A stream's run, the bounded run that it goes on from, and whether it is still being written.
+STREAMS: Final = sa.Table(
+    "streams",
+    METADATA,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
+    sa.Column("baseline_run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id)),
+    sa.Column("live", sa.Boolean, nullable=False),
+)
+# Who may write a totals key of a stream, and when it was last written; see live.py.
+FENCES: Final = sa.Table(
+    "fences",
+    METADATA,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("written_at", UtcDateTime, nullable=False),
+)
+_QUARANTINE: Final = STORED["ledger_quarantine"].c
+sa.Index("ix_ledger_quarantine_provenance", _QUARANTINE.run_id, _QUARANTINE.owner, _QUARANTINE.provenance)

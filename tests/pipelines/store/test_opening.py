@@ -30,7 +30,8 @@ def refusal(url: str, create: bool = False) -> str:
         ("sqlite:rollout.db", "is not understood"),
         ("sqlite://rollout.db", "with three slashes"),
         ("sqlite:///rollout.db?mode=ro", "with three slashes"),
-        ("postgresql://localhost/rollout", "in postgresql is not supported"),
+        ("postgresql://localhost:1/rollout", "cannot be reached"),
+        ("postgresql://localhost", "names no database"),
         ("mysql+pymysql://localhost/rollout", "in mysql is not supported"),
         ("http://localhost:port/", "is not understood"),
         ("://", "is not understood"),
@@ -82,7 +83,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path,
 
 
 @pytest.mark.parametrize("create", [False, True])
-@pytest.mark.parametrize(("number", "words"), [(2, "by a newer version"), (0, "by an older version")])
+@pytest.mark.parametrize(("number", "words"), [(3, "by a newer version"), (0, "by an older version")])
 def test_a_store_of_another_layout_is_refused(tmp_path: Path, number: int, words: str, create: bool) -> None:
     write(new_store(tmp_path), "first", Cell())
     with closing(sqlite3.connect(tmp_path / "rollout.db")) as connection, connection:

@@ -1,0 +1,28 @@
+"""The store's password, where its address does not hold one."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.store.errors import StoreError
+
+
+class StoreEnvironment(BaseSettings):
+    """Settings by their names: ROLLOUT_STORE_PASSWORD or ROLLOUT_STORE_PASSWORD_FILE; PGPASSWORD works too."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLOUT_STORE_")
+
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    def secret(self) -> str | None:
+        """The password, if there is one. Raises StoreError where its file cannot be read."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"The password file {self.password_file} cannot be read.") from error
