@@ -1,8 +1,16 @@
 """Where the local clusters listen and how much they may take, each by an environment variable of the same name."""
 
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.processes import ClusterError
+
 LOOPBACK = "127.0.0.1"
+Port = Annotated[int, Field(ge=1, le=65535)]
+Ports = Annotated[str, StringConstraints(pattern=r"^\d{1,5}-\d{1,5}$")]
+Memory = Annotated[str, StringConstraints(pattern=r"^\d+[mg]$")]
 
 
 class ClusterSettings(BaseSettings):
@@ -10,20 +18,20 @@ class ClusterSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_")
 
-    kafka_port: int = 9092
-    kafka_controller_port: int = 9093
-    kafka_memory: str = "512m"
-    flink_rest_port: int = 8081
-    flink_rpc_port: int = 6123
-    flink_slots: int = 4
-    flink_metrics_ports: str = "9249-9250"
-    flink_job_manager_memory: str = "1024m"
-    flink_task_manager_memory: str = "2048m"
-    job_server_port: int = 8099
-    job_server_artifact_port: int = 8098
-    job_server_expansion_port: int = 8097
-    job_server_memory: str = "512m"
-    expansion_port: int = 8096
+    kafka_port: Port = 9092
+    kafka_controller_port: Port = 9093
+    kafka_memory: Memory = "512m"
+    flink_rest_port: Port = 8081
+    flink_rpc_port: Port = 6123
+    flink_slots: Annotated[int, Field(ge=1)] = 4
+    flink_metrics_ports: Ports = "9249-9250"
+    flink_job_manager_memory: Memory = "1024m"
+    flink_task_manager_memory: Memory = "2048m"
+    job_server_port: Port = 8099
+    job_server_artifact_port: Port = 8098
+    job_server_expansion_port: Port = 8097
+    job_server_memory: Memory = "512m"
+    expansion_port: Port = 8096
 
     @property
     def kafka(self) -> str:
@@ -44,3 +52,13 @@ class ClusterSettings(BaseSettings):
     def expansion(self) -> str:
         """The address of the service that knows Beam's Java transforms."""
         return f"{LOOPBACK}:{self.expansion_port}"
+
+
+def cluster_settings() -> ClusterSettings:
+    """The settings as the environment has them. Raises ClusterError for one that cannot be."""
+    try:
+        return ClusterSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"ROLLOUT_{first['loc'][0]}".upper()
+        raise ClusterError(f"{name} cannot be {first['input']!r}: {first['msg'].lower()}.") from None

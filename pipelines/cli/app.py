@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import counting, outputs, showing, supplying
+from pipelines.cli import clusters, counting, outputs, showing, supplying
 
 app = typer.Typer(
     name="rollout",
@@ -24,6 +24,8 @@ app.command(no_args_is_help=True)(outputs.intake)
 app.command(no_args_is_help=True)(supplying.check)
 app.command(no_args_is_help=True)(counting.verify)
 app.command(no_args_is_help=True)(showing.dashboard)
+app.add_typer(clusters.kafka, name="kafka")
+app.add_typer(clusters.flink, name="flink")
 
 
 def spread_inputs(arguments: Sequence[str]) -> list[str]:

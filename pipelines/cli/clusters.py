@@ -1,0 +1,95 @@
+"""`rollout kafka` and `rollout flink`: a broker and a cluster on this machine, from published artefacts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelines.cli.errors import explained
+
+if TYPE_CHECKING:
+    from infra.processes import State
+
+kafka = typer.Typer(help="A Kafka broker on this machine.", no_args_is_help=True)
+flink = typer.Typer(help="A Flink cluster on this machine, with Beam's job server.", no_args_is_help=True)
+INCOMPLETE = 1
+
+
+@kafka.command("up")
+@explained
+def kafka_up() -> None:
+    """Start the broker, installing it first if need be; print its address when it answers."""
+    from infra.kafka import cluster
+    from infra.settings import cluster_settings
+
+    typer.echo(cluster.up(_home(), cluster_settings(), _say))
+
+
+@kafka.command("down")
+@explained
+def kafka_down() -> None:
+    """End the broker. Topics and their messages stay."""
+    from infra.kafka import cluster
+
+    typer.echo("Kafka has ended." if cluster.down(_home()) else "Kafka was not running.")
+
+
+@kafka.command("status")
+@explained
+def kafka_status() -> None:
+    """Tell how the broker does; exit status 0 only if it runs."""
+    from infra.kafka import cluster
+    from infra.settings import cluster_settings
+
+    _tell(cluster.status(_home(), cluster_settings()))
+
+
+@flink.command("up")
+@explained
+def flink_up() -> None:
+    """Start what is missing of the cluster, installing it first if need be; print its address when it is ready."""
+    from infra.flink import cluster
+    from infra.settings import cluster_settings
+
+    typer.echo(cluster.up(_home(), cluster_settings(), _say))
+
+
+@flink.command("down")
+@explained
+def flink_down() -> None:
+    """End the cluster and its workers. Checkpoints and savepoints stay."""
+    from infra.flink import cluster
+
+    typer.echo("Flink has ended." if cluster.down(_home()) else "Flink was not running.")
+
+
+@flink.command("status")
+@explained
+def flink_status() -> None:
+    """Tell how each program of the cluster does; exit status 0 only if all run."""
+    from infra.flink import cluster
+    from infra.settings import cluster_settings
+
+    _tell(cluster.status(_home(), cluster_settings()))
+
+
+def _home() -> Path:
+    from pipelines.settings import Environment
+
+    return Environment().home.expanduser().absolute()
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _tell(states: Sequence["State"]) -> None:
+    """Prints a line a program, and ends with status 1 if one of them does not run."""
+    header = ("program", "pid", "address", "memory", "log")
+    rows = [(s.name, str(s.pid or "-"), s.address, f"{s.memory_mib} MiB" if s.pid else "-", str(s.log)) for s in states]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if any(state.pid is None for state in states):
+        raise typer.Exit(INCOMPLETE)
