@@ -26,7 +26,9 @@ def require_java() -> None:
     told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607
     found = re.search(r'version "(\d+)', told)
     if found is None or int(found[1]) < JAVA:
-        raise ClusterError(f"Java {JAVA} or newer is needed, but `java` is {told.splitlines()[0] if told else 'silent'}.")
+        raise ClusterError(
+            f"Java {JAVA} or newer is needed, but `java` is {told.splitlines()[0] if told else 'silent'}."
+        )
 
 
 def installed(folder: Path, source: Path, make: Callable[[Path, Path], None]) -> None:

@@ -10,7 +10,7 @@ BLOCK_ROWS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A file that rows of a block came from: its path as given, its owner and when it was received, if it says so."""
+    """A file or a topic's partition that rows came from: its path, its owner and, if a file says so, when it came."""
 
     path: str
     owner: str
@@ -22,7 +22,8 @@ class Block:
     """Rows of one record type.
 
     `frame` has the record's fields as they were on the wire (codes for enums, milliseconds, days) and two columns of
-    provenance: `origin` (UInt32, a position in `origins`) and `row` (Int64, the row in that file, from 0).
+    provenance: `origin` (UInt32, a position in `origins`) and `row` (Int64, the row in that file or message, from 0).
+    Rows from Kafka also have `offset` and `received_at` (Int64): the message's, and the broker's time in milliseconds.
     """
 
     record: str
@@ -39,3 +40,11 @@ class Loss:
     reason: str
     provenance: str
     records: int | None
+
+
+def provenance(origins: tuple[Origin, ...], rows: pl.DataFrame) -> pl.Series:
+    """Where each row lies in the log, as text. `rows` has the columns of provenance of a block."""
+    paths = pl.Series([origin.path for origin in origins], dtype=pl.String).gather(rows["origin"])
+    if "offset" in rows.columns:
+        paths = paths + "/" + rows["offset"].cast(pl.String)
+    return paths + " row " + rows["row"].cast(pl.String)

@@ -28,7 +28,8 @@ from pipelines.progress import Progress, progress
 from pipelines.pseudonym import Key
 from pipelines.quarterly.cellkeys import named_cells
 from pipelines.source.files import Plan
-from pipelines.transforms import Settings
+from pipelines.source.kafka import LogPlan
+from pipelines.transforms import UNMARKED, Settings
 
 # One shard holds some ten thousand meters, and a meter has some ten events.
 EVENTS_A_SHARD: Final = 100_000
@@ -46,35 +47,60 @@ class PipelineError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to run: folder for keys and work, shard count (None: by the events), as-at in milliseconds, Beam options."""
+    """How to run: folder for keys and work, shard count (None: by the events), as-at in milliseconds, Beam options.
+
+    With `snapshot`, a folder that is made, the shards' histories are left in it.
+    """
 
     home: Path
     shards: int | None = None
     as_at: int | None = None
     beam_options: tuple[str, ...] = ()
+    snapshot: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that a bounded run finds out, in the columns of the ledger tables, and whether it balances."""
+    """All that a bounded run finds out, in the columns of the ledger tables, and whether it balances.
+
+    `shards` is the number of shards that it was counted in, `synthetic` whether all input says that it is synthetic.
+    """
 
     cells: pl.DataFrame
     intake: pl.DataFrame
     quarantine: pl.DataFrame
     warnings: pl.DataFrame
     balance: Balance
+    shards: int
+    synthetic: bool
 
 
-def count(plan: Plan, key: Key, how: How, show: Show) -> Answer:
+def count(plan: Plan | LogPlan, key: Key, how: How, show: Show) -> Answer:
     """The exact cells of all planned events, with intake, quarantine and warnings. Raises PipelineError."""
     with _work_folder(how.home) as work:
-        shards = how.shards or max(1, -(-plan.records // EVENTS_A_SHARD))
-        settings = Settings(str(work), str(how.home), key.key_id, shards, how.as_at)
-        if plan.packets:
-            with _shown(str(work), show):
-                _run(plan, settings, options_for(plan.records, how.beam_options))
-        outcome = Outcome.of([_kept(Outcome, work, Outcome.of([])), of_losses(plan.losses)])
-        return _answer(outcome, _kept(Counted, work, added([])))
+        return _count(plan, key, how, (work, show))
+
+
+def _count(plan: Plan | LogPlan, key: Key, how: How, at: tuple[Path, Show]) -> Answer:
+    work, show = at
+    shards = how.shards or max(1, -(-plan.records // EVENTS_A_SHARD))
+    log = plan.settings if isinstance(plan, LogPlan) else None
+    settings = Settings(str(work), str(how.home), key.key_id, shards, how.as_at, log, how.snapshot is not None)
+    if plan.packets:
+        with _shown(str(work), show):
+            _run(plan, settings, options_for(plan.records, how.beam_options))
+    outcome = Outcome.of([_kept(Outcome, work, Outcome.of([])), of_losses(plan.losses)])
+    if how.snapshot is not None:
+        _hand_over(work, how.snapshot)
+    synthetic = plan.synthetic if isinstance(plan, Plan) else not (work / UNMARKED).exists()
+    return _answer(outcome, _kept(Counted, work, added([])), (shards, synthetic))
+
+
+def _hand_over(work: Path, folder: Path) -> None:
+    """What a snapshot needs of the work folder lies in its own."""
+    folder.mkdir(parents=True)
+    for path in work.glob("shard-*"):
+        shutil.move(path, folder / path.name)
 
 
 @contextmanager
@@ -125,7 +151,7 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
     return options
 
 
-def _run(plan: Plan, settings: Settings, options: list[str]) -> None:
+def _run(plan: Plan | LogPlan, settings: Settings, options: list[str]) -> None:
     # What goes wrong is raised with its whole traceback; Beam would tell it a second time, and a third.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
@@ -155,7 +181,7 @@ def _kept(kind: type[Result], folder: Path, otherwise: Result) -> Result:
     return kind(**{name: pl.read_ipc(path) for name, path in paths.items()})
 
 
-def _answer(outcome: Outcome, counted: Counted) -> Answer:
+def _answer(outcome: Outcome, counted: Counted, made: tuple[int, bool]) -> Answer:
     meters = counted.intake.select(
         owner=pl.Series(SOURCE_CODES, dtype=pl.String).gather(counted.intake["source"]),
         status="status",
@@ -169,4 +195,5 @@ def _answer(outcome: Outcome, counted: Counted) -> Answer:
         quarantine.with_sentences(rejected),
         outcome.warnings,
         balance_of(intake),
+        *made,
     )

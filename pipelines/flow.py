@@ -13,6 +13,7 @@ from pipelines import transforms as t
 from pipelines.fold import Counted
 from pipelines.outcome import Outcome
 from pipelines.source.files import Packet
+from pipelines.source.kafka import LogPacket
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class Results:
     counted: PCollection[Counted]
 
 
-def flow(packets: PCollection[Packet], settings: t.Settings) -> Results:
+def flow(packets: PCollection[Packet] | PCollection[LogPacket], settings: t.Settings) -> Results:
     """The whole way: read, validate, shard, fold, add."""
     read: Any = (
         packets
         | "Spread the packets" >> beam.Reshuffle()
-        | "Read blocks" >> t.with_outcome(t.ReadBlocks(settings))  # source/reading.py, decode.py
+        | "Read blocks" >> t.with_outcome(t.reader(settings))  # source/reading.py or messages.py, decode.py
     )
     validated: Any = read.main | "Validate blocks" >> t.with_outcome(t.ValidateBlocks(settings))  # validate.py
     counted = (

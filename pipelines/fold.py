@@ -128,15 +128,24 @@ def _rejections(judged: pl.DataFrame) -> pl.DataFrame:
     return rejected.group_by("source", "record", "reason").agg(records=pl.len().cast(pl.Int64))
 
 
+def meters_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The distinct meters (`meter_a`, `meter_b`) of events."""
+    return events.select(_METER).unique()
+
+
+def change(before: pl.DataFrame, after: pl.DataFrame) -> Counted:
+    """What counting all rows of some meters' histories gives more after than before; each meter is whole in both."""
+    return recount(after).minus(recount(before)) if before.height else added([recount(after)])
+
+
 def fold(history: pl.DataFrame, events: pl.DataFrame) -> Fold:
     """The history with new events in it, and the change in everything counted.
 
     `events` is an event frame of accepted rows; `history` one with `copies` (see `empty_history`).
     """
     arrived = copies.distinct(with_copies(events))
-    meters = arrived.select(_METER).unique()
+    meters = meters_of(arrived)
     touched = history.join(meters, on=_METER, how="semi")
     together = copies.distinct(pl.concat([touched, arrived]))
-    deltas = recount(together).minus(recount(touched)) if touched.height else added([recount(together)])
     untouched = history.join(meters, on=_METER, how="anti") if touched.height else history
-    return Fold(pl.concat([untouched, together]), deltas)
+    return Fold(pl.concat([untouched, together]), change(touched, together))

@@ -27,6 +27,10 @@ class KeyMissing(Exception):
     """The pseudonym key cannot be read; the message is one sentence."""
 
 
+class KeyChangedError(RuntimeError):
+    """A worker finds another pseudonym key than the run began with."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
     """A secret key; only its id, a digest of it, is ever shown."""
@@ -58,13 +62,18 @@ def load_key(environment: Environment) -> tuple[Key, str]:
     if environment.pseudonym_key is not None:
         return key_from_text(environment.pseudonym_key.get_secret_value()), f"Pseudonym key from {KEY_VARIABLE}."
     if environment.pseudonym_key_file is not None:
-        key = key_from_text(_read(environment.pseudonym_key_file))
+        key = key_from_file(environment.pseudonym_key_file)
         return key, f"Pseudonym key from the file that {KEY_FILE_VARIABLE} names."
     kept = environment.home / "pseudonym.key"
     if kept.exists():
-        return key_from_text(_read(kept)), f"Pseudonym key from {kept}."
+        return key_from_file(kept), f"Pseudonym key from {kept}."
     _make(kept)
-    return key_from_text(_read(kept)), f"No pseudonym key was set, so a random one was made in {kept}."
+    return key_from_file(kept), f"No pseudonym key was set, so a random one was made in {kept}."
+
+
+def key_from_file(path: Path) -> Key:
+    """The key that a file holds. Raises KeyMissing."""
+    return key_from_text(_read(path))
 
 
 def _read(path: Path) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
+import polars.selectors as cs
 
-from pipelines.block import Block, Loss
+from pipelines.block import Block, Loss, provenance
 from pipelines.columns import SOURCE_CODES
 from schemas.codes import RECORDS
 from schemas.reasons import sentence
@@ -21,15 +22,14 @@ ROW_TYPES: Final = {
 
 def rows_of(block: Block, reasons: pl.DataFrame) -> pl.DataFrame:
     """A quarantine row for each rejected row of a block (`reasons`: row, reason_code)."""
-    places = block.frame.select("origin", "row")[reasons["row"]]
-    paths = pl.Series([origin.path for origin in block.origins], dtype=pl.String)
+    places = block.frame.select(cs.by_name("origin", "row", "offset", require_all=False))[reasons["row"]]
     owners = pl.Series([origin.owner for origin in block.origins], dtype=pl.String)
     return pl.DataFrame(
         {
             "owner": owners.gather(places["origin"]),
             "record_type": pl.Series([block.record], dtype=pl.String).new_from_index(0, reasons.height),
             "reason_code": reasons["reason_code"],
-            "provenance": paths.gather(places["origin"]) + " row " + places["row"].cast(pl.String),
+            "provenance": provenance(block.origins, places),
             "rows": pl.Series([1], dtype=pl.Int64).new_from_index(0, reasons.height),
         }
     )

@@ -17,22 +17,28 @@ from pipelines import shards, validate
 from pipelines.block import Block
 from pipelines.fold import Counted, added, recount, with_copies
 from pipelines.history.copies import distinct
-from pipelines.outcome import Outcome, of_reading, of_verdict
+from pipelines.log.connection import KafkaSettings
+from pipelines.outcome import Outcome, of_losses, of_reading, of_verdict
 from pipelines.progress import note
-from pipelines.pseudonym import Key, load_key
+from pipelines.pseudonym import Key, KeyChangedError, load_key
 from pipelines.settings import Environment
+from pipelines.snapshot import write_shard
 from pipelines.source.files import Packet
+from pipelines.source.kafka import LogPacket, read_log
 from pipelines.source.reading import read
 
 SPILL_ROWS: Final = 200_000
 OUTCOME: Final = "outcome"
+# A file of this name in the work folder says that some message of the log was not marked as synthetic.
+UNMARKED: Final = "unmarked"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What every step of a bounded run needs to know; picklable, and without the secret key itself.
 
-    `work` is the run's own folder, `home` where a key is kept if none is set, `key_id` the key that must be found.
+    `work` is the run's own folder, `home` where a key is kept if none is set, `key_id` the key that must be found,
+    `log` how to reach the Kafka log that is read, if any, `snapshot` whether each shard's history is kept in `work`.
     """
 
     work: str
@@ -40,6 +46,8 @@ class Settings:
     key_id: str
     shards: int
     as_at: int | None = None
+    log: KafkaSettings | None = None
+    snapshot: bool = False
 
 
 def with_outcome(do_fn: beam.DoFn) -> beam.PTransform[Any, Any]:
@@ -47,8 +55,9 @@ def with_outcome(do_fn: beam.DoFn) -> beam.PTransform[Any, Any]:
     return beam.ParDo(do_fn).with_outputs(OUTCOME, main="main")
 
 
-class KeyChangedError(RuntimeError):
-    """A worker finds another pseudonym key than the run began with."""
+def reader(settings: Settings) -> beam.DoFn:
+    """The step that reads packets: of files, or of the log where the settings name one."""
+    return ReadBlocks(settings) if settings.log is None else ReadLog(settings)
 
 
 class ReadBlocks(beam.DoFn):
@@ -65,6 +74,28 @@ class ReadBlocks(beam.DoFn):
         if reading.losses:
             yield TaggedOutput(OUTCOME, of_reading(reading))
         yield reading.block
+
+
+class ReadLog(beam.DoFn):
+    """Packets of the Kafka log to blocks; what could not be used goes to the outcome."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._read = Metrics.counter("blocks", "events read")
+
+    def process(self, element: LogPacket) -> Iterator[Any]:
+        """The blocks of a packet, one a record type."""
+        settings = self._settings
+        if settings.log is None:
+            raise ValueError("a packet of the log in a run that does not read the log")
+        formed = read_log(settings.log, element, settings.as_at)
+        if not formed.synthetic:
+            Path(settings.work, UNMARKED).touch()
+        if formed.losses:
+            yield TaggedOutput(OUTCOME, of_losses(formed.losses))
+        for block in formed.blocks:
+            self._read.inc(block.frame.height)
+            yield block
 
 
 class ValidateBlocks(beam.DoFn):
@@ -136,8 +167,12 @@ class FoldShards(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[shards.Segment]]) -> Iterator[Counted]:
         """The counts of one shard."""
-        events = shards.gather(element[1])
-        yield recount(distinct(with_copies(events)))
+        shard, segments = element
+        events = shards.gather(segments)
+        history = distinct(with_copies(events))
+        if self._settings.snapshot:
+            write_shard(Path(self._settings.work), shard, history)
+        yield recount(history)
         note(self._settings.work, folded=events.height)
 
 

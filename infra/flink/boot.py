@@ -22,7 +22,7 @@ LOG_FOLDER = "ROLLOUT_WORKER_LOG"
 
 
 def die_with_parent() -> None:
-    """This process is killed when the one that started it ends, also by `kill -9`."""
+    """The process is killed when the one that started it ends, also by `kill -9`."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

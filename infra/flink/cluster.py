@@ -184,7 +184,7 @@ def _readiness(settings: ClusterSettings) -> dict[str, Callable[[], bool]]:
 def overview(settings: ClusterSettings) -> dict[str, Any] | None:
     """What Flink tells of itself; None where it does not answer."""
     try:
-        with urllib.request.urlopen(f"http://{settings.flink}/overview", timeout=5) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"http://{settings.flink}/overview", timeout=5) as answer:
             told: dict[str, Any] = json.load(answer)
             return told
     except (urllib.error.URLError, OSError, ValueError):
@@ -194,7 +194,8 @@ def overview(settings: ClusterSettings) -> dict[str, Any] | None:
 def down(home: Path) -> bool:
     """None of the four programs runs, nor a worker; gives whether any did."""
     place = Folders(home.absolute()).place
-    return any([stop(place, name) for name in reversed(NAMES)])
+    ran = [stop(place, name) for name in reversed(NAMES)]
+    return any(ran)
 
 
 def status(home: Path, settings: ClusterSettings) -> list[State]:

@@ -28,10 +28,10 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         # Without this most starts silently read nothing.
         "--finish_bundle_before_checkpointing",
         "--max_cache_memory_usage_mb=200",
-        # A checkpoint that is late does not start the job again.
         "--num_concurrent_checkpoints=1",
         "--checkpoint_timeout_millis=120000",
-        "--fail_on_checkpointing_errors=false",
+        # Beam takes an option that is true by default as its opposite: a checkpoint that fails does not end the job.
+        "--fail_on_checkpointing_errors",
     ]
     taken = {option.partition("=")[0] for option in given}
     return [option for option in ours if option.partition("=")[0] not in taken] + list(given)

@@ -5,10 +5,21 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from infra.installing import Say, installed, jars, require_java
-from infra.processes import ClusterError, Place, Program, State, is_listening, running, start, state_of, stop, wait_until
+from infra.processes import (
+    ClusterError,
+    Place,
+    Program,
+    State,
+    is_listening,
+    running,
+    start,
+    state_of,
+    stop,
+    wait_until,
+)
 from infra.settings import LOOPBACK, ClusterSettings
 
 POM: Final = Path(__file__).parent / "pom.xml"
@@ -42,8 +53,7 @@ def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
         "node.id=1",
         f"controller.quorum.voters=1@{LOOPBACK}:{settings.kafka_controller_port}",
         "controller.listener.names=CONTROLLER",
-        f"listeners={extra.listener}://{LOOPBACK}:{settings.kafka_port},"
-        f"CONTROLLER://{LOOPBACK}:{settings.kafka_controller_port}",
+        f"listeners={extra.listener}://{settings.kafka},CONTROLLER://{LOOPBACK}:{settings.kafka_controller_port}",
         f"advertised.listeners={extra.listener}://{settings.kafka}",
         "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
         f"inter.broker.listener.name={extra.listener}",
@@ -90,7 +100,9 @@ def _format(folder: Path, extra: Extra) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise ClusterError(f"Kafka's data folder {folder / 'data'} cannot be made: {said[-1] if said else 'no reason'}.")
+        raise ClusterError(
+            f"Kafka's data folder {folder / 'data'} cannot be made: {said[-1] if said else 'no reason'}."
+        )
 
 
 def _program(folder: Path, settings: ClusterSettings) -> Program:
@@ -102,13 +114,18 @@ def _program(folder: Path, settings: ClusterSettings) -> Program:
 def answers(address: str) -> bool:
     """Whether a broker at an address tells what topics it has."""
     # Imported here, since `rollout --help` passes by and this takes a while.
-    from kafka import KafkaConsumer  # noqa: PLC0415
+    import kafka  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
+
+    # The stubs that type checkers bring are of an older release.
+    clients: Any = kafka
 
     if not is_listening(int(address.rpartition(":")[2])):
         return False
     try:
-        consumer = KafkaConsumer(bootstrap_servers=address, request_timeout_ms=3_000, bootstrap_timeout_ms=3_000)
+        consumer = clients.KafkaConsumer(
+            bootstrap_servers=address, request_timeout_ms=3_000, bootstrap_timeout_ms=3_000
+        )
     except KafkaError:
         return False
     try:

@@ -28,16 +28,19 @@ app.add_typer(clusters.kafka, name="kafka")
 app.add_typer(clusters.flink, name="flink")
 
 
+REPEATED = ("--input", "--topics")
+
+
 def spread_inputs(arguments: Sequence[str]) -> list[str]:
     """Arguments in which `--input A B` is written `--input A --input B`, as the option parser wants it."""
     out: list[str] = []
-    taking, ended = False, False
+    taking, ended = "", False
     for argument in arguments:
         ended = ended or argument == "--"
         if ended or argument.startswith("-"):
-            taking = argument == "--input" and not ended
-        elif taking and out[-1] != "--input":
-            out.append("--input")
+            taking = argument if argument in REPEATED and not ended else ""
+        elif taking and out[-1] != taking:
+            out.append(taking)
         out.append(argument)
     return out
 

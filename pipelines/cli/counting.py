@@ -1,6 +1,7 @@
 """`rollout run` and `rollout verify`: a bounded count over event files, kept in a store or held against one."""
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from pipelines.bounded import Answer, How
     from pipelines.pseudonym import Key
     from pipelines.source.files import Plan
+    from pipelines.source.kafka import LogPlan
     from pipelines.store import RunRecord, Store
 
 Inputs = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Option("--input", help="Folders with <source_id>/<name>.avro under them, or files.", metavar="PATH…"),
 ]
 StoreUrl = Annotated[
@@ -36,39 +38,67 @@ Shards = Annotated[
 ]
 BeamOptions = Annotated[list[str] | None, typer.Argument(metavar="-- BEAM OPTIONS", help="Passed to Beam untouched.")]
 
-MOST_DIFFERENCES = 50
+Kafka = Annotated[
+    str | None, typer.Option("--kafka", help="The Kafka log instead of files: its brokers.", metavar="BOOTSTRAP")
+]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topics", help="Topics to read; by default those of all sources.", metavar="TOPIC…"),
+]
+SnapshotOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot",
+        help="Folder to leave a snapshot in, from which a stream can go on; over Kafka one is left under ROLLOUT_HOME.",
+        metavar="DIR",
+    ),
+]
 
 
 @explained
 def run(
-    inputs: Inputs,
     store: StoreUrl,
+    inputs: Inputs = None,
+    kafka: Kafka = None,
+    topics: Topics = None,
     as_at: AsAt = None,
     shards: Shards = None,
+    snapshot: SnapshotOut = None,
     beam_options: BeamOptions = None,
 ) -> None:
-    """Count event files into a store: exact cells, quarantine and intake, switched to at once when all is done."""
+    """Count event files or the Kafka log into a store: cells, quarantine and intake, switched to when all is done."""
     from pipelines.store import open_store
 
     opened = open_store(store, create=True)
-    work = begin(inputs, as_at, shards, beam_options)
+    options = Options(as_at, shards, tuple(beam_options or ()), snapshot)
+    work = begin(inputs or [], options) if kafka is None else begin_log(kafka, inputs, topics, options)
     keep(work, work.count(), opened)
 
 
 @explained
 def verify(
-    inputs: Inputs,
     store: StoreUrl,
+    inputs: Inputs = None,
+    kafka: Kafka = None,
+    topics: Topics = None,
     shards: Shards = None,
     beam_options: BeamOptions = None,
 ) -> None:
-    """Count the event files again and print every cell that differs from the store's; exit status 1 if any does."""
+    """Count files or the log again and print every cell that differs from the store's; exit status 1 if any does."""
     from pipelines.store import open_store
 
     opened = open_store(store)
-    kept, cells = opened.current_run(), opened.cells()
+    kept = opened.current_run()
     as_at = None if kept.as_at is None else kept.as_at.replace(tzinfo=UTC).isoformat()
-    answer = begin(inputs, as_at, shards, beam_options).count()
+    options = Options(as_at, shards, tuple(beam_options or ()), leaves_snapshot=False)
+    if kafka is None:
+        cells, answer = opened.cells(), begin(inputs or [], options).count()
+    else:
+        from pipelines.cli.standing import standing_at
+
+        work = begin_log(kafka, inputs, topics, options)
+        answer = work.count()
+        cells = standing_at(opened, kept.run_id, answer, work.has_grown)
     differing = differences(cells, answer.cells)
     if differing.is_empty():
         typer.echo(f"All {cells.height:,} cells agree.")
@@ -98,13 +128,14 @@ def _list(differing: "pl.DataFrame") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A planned bounded run."""
+    """A planned bounded run. `inputs` is a JSON text of what is read."""
 
-    plan: "Plan"
-    inputs: tuple[Path, ...]
+    plan: "Plan | LogPlan"
+    inputs: str
     key: "Key"
     how: "How"
     started_at: datetime
+    snapshot_to: Path | None = None
 
     def count(self) -> "Answer":
         """Runs it, with progress on standard error."""
@@ -114,10 +145,39 @@ class Work:
         with progress_of(self.plan.records) as show:
             return count(self.plan, self.key, self.how, show)
 
+    def has_grown(self) -> bool:
+        """Whether the log now goes further than it was read."""
+        from pipelines.log.offsets import end_offsets
+        from pipelines.source.kafka import LogPlan
+
+        if not isinstance(self.plan, LogPlan):
+            return False
+        return end_offsets(self.plan.settings, list(self.plan.offsets)) != self.plan.offsets
+
+    def leave_snapshot(self, record: "RunRecord", answer: "Answer") -> Path | None:
+        """Puts the snapshot of the run, if it makes one, where it was wanted. Raises SnapshotError."""
+        from pipelines.snapshot import Manifest, finish
+        from pipelines.source.kafka import LogPlan
+
+        if self.how.snapshot is None:
+            return None
+        folder = self.snapshot_to or self.how.home / "snapshots" / record.run_id
+        offsets = self.plan.offsets if isinstance(self.plan, LogPlan) else {}
+        made_by = (record.rule_version, record.schema_version, record.code_version)
+        manifest = Manifest(
+            record.run_id, record.key_id, answer.shards, *made_by, record.synthetic, record.received, offsets
+        )
+        finish(self.how.snapshot, folder, manifest, (answer.cells, answer.intake, answer.quarantine))
+        return folder
+
     def basis(self) -> str:
         """By what "received by then" was judged."""
+        from pipelines.source.files import Plan
+
         if self.how.as_at is None:
             return ""
+        if not isinstance(self.plan, Plan):
+            return "the broker's time of each message"
         undated = self.plan.files - self.plan.dated_files
         parts = [(self.plan.dated_files, "received_at of the file"), (undated, "reported_at of the event")]
         return "; ".join(f"{name} ({files:,} files)" for files, name in parts if files)
@@ -133,33 +193,85 @@ class Work:
             started_at=self.started_at,
             finished_at=finished_at,
             kind="bounded",
-            synthetic=self.plan.synthetic,
+            synthetic=answer.synthetic,
             as_at=moment_of(self.how.as_at),
             as_at_basis=self.basis(),
             key_id=self.key.key_id,
             rule_version=versions.rule_version(),
             schema_version=versions.schema_version(),
             code_version=versions.code_version(),
-            inputs=json.dumps([path.name for path in self.inputs]),
+            inputs=self.inputs,
             received=int(answer.balance.table["received"].sum()),
         )
 
 
-def begin(inputs: list[Path], as_at: str | None, shards: int | None, beam_options: list[str] | None) -> Work:
-    """Finds and plans the input. Raises InputError, NoTime and KeyMissing."""
-    from pipelines.bounded import How
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a bounded run is to be made, as the command line says it."""
+
+    as_at: str | None = None
+    shards: int | None = None
+    beam: tuple[str, ...] = ()
+    snapshot: Path | None = None
+    leaves_snapshot: bool = True
+
+
+def begin(inputs: list[Path], options: Options) -> Work:
+    """Finds and plans the files to read. Raises InputError, NoTime and KeyMissing."""
     from pipelines.cli.times import as_at_ms
     from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
-    from pipelines.source.files import find_files, plan
+    from pipelines.source.files import InputError, find_files, plan
 
-    started_at, at = datetime.now(UTC), as_at_ms(as_at)
+    if not inputs:
+        raise InputError("Say what to count: files by --input PATH…, or the log by --kafka BOOTSTRAP.")
+    started_at, at = datetime.now(UTC), as_at_ms(options.as_at)
     environment = Environment()
     files = find_files(inputs)
     key, sentence = load_key(environment)
     planned = plan(files, at)
     typer.echo(f"{planned.files:,} files with {planned.records:,} events. {sentence}", err=True)
-    return Work(planned, tuple(inputs), key, How(environment.home, shards, at, tuple(beam_options or ())), started_at)
+    names = json.dumps([path.name for path in inputs])
+    how = _how(environment.home, at, options, options.snapshot is not None)
+    return Work(planned, names, key, how, started_at, options.snapshot)
+
+
+def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, options: Options) -> Work:
+    """Fixes how far the log is read. Raises InputError, LogError, NoTime and KeyMissing."""
+    from pipelines.cli.times import as_at_ms
+    from pipelines.log.connection import KafkaSettings, LogError
+    from pipelines.log.topics import require_topics, without_append_time
+    from pipelines.pseudonym import load_key
+    from pipelines.settings import Environment
+    from pipelines.source.files import InputError
+    from pipelines.source.kafka import plan_log
+
+    if inputs:
+        raise InputError("Give either files by --input or the log by --kafka, not both.")
+    started_at, at = datetime.now(UTC), as_at_ms(options.as_at)
+    environment = Environment()
+    settings = KafkaSettings.at(kafka)
+    wanted = require_topics(settings, topics)
+    undated = without_append_time(settings, wanted) if at is not None else ()
+    if undated:
+        raise LogError(f"The topic {undated[0]} keeps no broker's time (LogAppendTime), by which --as-at could judge.")
+    key, sentence = load_key(environment)
+    planned = plan_log(settings, wanted)
+    messages = sum(one.end - one.start for one in planned.ranges)
+    typer.echo(
+        f"{len(wanted):,} topics with {messages:,} messages, some {planned.records:,} events. {sentence}", err=True
+    )
+    read = json.dumps({"kafka": planned.offsets})
+    how = _how(environment.home, at, options, options.leaves_snapshot and at is None)
+    return Work(planned, read, key, how, started_at, options.snapshot)
+
+
+def _how(home: Path, at: int | None, options: Options, snapshot: bool) -> "How":
+    """How to run; the histories of a snapshot are first left in the folder of runs at work."""
+    from pipelines.bounded import How
+
+    work = home / "work" / f"run-{os.getpid()}-snapshot"
+    return How(home, options.shards, at, options.beam, work if snapshot else None)
 
 
 def keep(work: Work, answer: "Answer", store: "Store") -> None:
@@ -178,16 +290,19 @@ def keep(work: Work, answer: "Answer", store: "Store") -> None:
         f"Run {record.run_id}: {record.received:,} records gave {answer.cells.height:,} cells "
         f"in {seconds:,.1f} s ({record.received / seconds:,.0f} a second); pseudonym key {record.key_id}."
     )
+    snapshot = work.leave_snapshot(record, answer)
+    if snapshot is not None:
+        typer.echo(f"A stream can go on from the snapshot in {snapshot}.")
     if record.as_at_basis:
         typer.echo(f"As at {record.as_at:%Y-%m-%d %H:%M:%S} UTC, judged by {record.as_at_basis}.")
-    _publish(work, store)
+    _publish(store)
 
 
-def _publish(work: Work, store: "Store") -> None:
+def _publish(store: "Store") -> None:
     from pipelines.release.draft import NothingToPublish, publish_draft
     from schemas.tables import SYNTHETIC_NOTICE
 
-    if not work.plan.synthetic:
+    if not store.current_run().synthetic:
         typer.echo("The input is not marked synthetic, so no draft was published.")
         return
     try:

@@ -35,7 +35,7 @@ def demo(
     """Generate a synthetic Britain, count it, publish it as a draft and serve the dashboard."""
     import shutil
 
-    from pipelines.cli.counting import begin, keep
+    from pipelines.cli.counting import Options, begin, keep
     from pipelines.cli.supplying import make
     from pipelines.settings import Environment
     from pipelines.store import open_store
@@ -47,7 +47,7 @@ def demo(
     make(events, (meters, seed, dirt), until)
     typer.echo("2 of 3: events to exact cells, on Beam's DirectRunner")
     opened = open_store(f"sqlite:///{ledger}", create=True)
-    work = begin([events], None, None, None)
+    work = begin([events], Options())
     keep(work, work.count(), opened)
     _serve_or_say(ledger, serve, port)
 

@@ -1,5 +1,9 @@
-"""Reads a planned packet: bodies out of files, columns out of bodies, one block and its losses out of both."""
+"""Reads a planned packet: bodies out of files, columns out of bodies, one block and its losses out of both.
 
+`assemble` is the part that messages of the Kafka log share with files (`messages.py`).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,19 +11,36 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines.block import Block, Loss
+from pipelines.block import Block, Loss, Origin, provenance
 from pipelines.decode import Body, Decoded, decode
 from pipelines.quarterly.calendar import FIRST_MS, LAST_MS
 from pipelines.source import container
 from pipelines.source.files import UNDECODABLE, Packet, Piece
+from schemas.registry import RecordSchema
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A block and what of its packet could not be read."""
+    """A block and what could not be read of what it was to be made of."""
 
     block: Block
     losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where bodies lie: for each its position in `origins`, the row of its first record there and, from Kafka, more.
+
+    `offset` is the message's and `received_at` the broker's time in milliseconds; files have neither.
+    """
+
+    origins: tuple[Origin, ...]
+    origin: Ints
+    first_row: Ints
+    offset: Ints | None = None
+    received_at: Ints | None = None
 
 
 def bodies_of(piece: Piece) -> list[Body]:
@@ -36,54 +57,70 @@ def bodies_of(piece: Piece) -> list[Body]:
 def read(packet: Packet, as_at: int | None = None) -> Reading:
     """The block of a packet; with `as_at`, without rows of undated files that were reported later."""
     bodies = [bodies_of(piece) for piece in packet.pieces]
-    decoded = decode([body for group in bodies for body in group], packet.version)
-    frame = _with_provenance(decoded, packet, [len(group) for group in bodies])
-    if as_at is not None:
-        frame = _as_at(frame, packet, as_at)
-    sane = frame["effective_at"].is_between(FIRST_MS, LAST_MS) & frame["reported_at"].is_between(FIRST_MS, LAST_MS)
-    origins = tuple(piece.origin for piece in packet.pieces)
-    losses = [*_short(packet, bodies, decoded), *_beyond_calendar(frame.filter(~sane), packet)]
-    return Reading(Block(packet.version.record, frame.filter(sane), origins), tuple(losses))
-
-
-def _with_provenance(decoded: Decoded, packet: Packet, bodies: list[int]) -> pl.DataFrame:
-    """The frame with `origin` and `row`; the rows of a body begin where its block begins in the file."""
-    starts = np.concatenate([_first_rows(piece) for piece in packet.pieces])
-    origins = np.repeat(np.arange(len(packet.pieces), dtype=np.uint32), bodies)
-    read = np.array(decoded.read, dtype=np.int64)
-    within = np.arange(read.sum()) - np.repeat(np.cumsum(read) - read, read)
-    return decoded.frame.with_columns(
-        origin=pl.Series(np.repeat(origins, read)),
-        row=pl.Series(np.repeat(starts, read) + within),
+    places = Places(
+        tuple(piece.origin for piece in packet.pieces),
+        np.repeat(np.arange(len(bodies)), [len(group) for group in bodies]),
+        np.concatenate([_first_rows(piece) for piece in packet.pieces]),
     )
+    return assemble(packet.version, [body for group in bodies for body in group], places, as_at)
 
 
-def _first_rows(piece: Piece) -> npt.NDArray[np.int64]:
+def _first_rows(piece: Piece) -> Ints:
     records = piece.blocks[:, 2]
     return piece.first_row + np.cumsum(records) - records
 
 
-def _as_at(frame: pl.DataFrame, packet: Packet, as_at: int) -> pl.DataFrame:
-    undated = [place for place, piece in enumerate(packet.pieces) if piece.origin.received_at is None]
+def assemble(version: RecordSchema, bodies: Sequence[Body], places: Places, as_at: int | None = None) -> Reading:
+    """The block of bodies of one schema version, and their losses; see `Places`.
+
+    With `as_at` (milliseconds), without what the broker received later and, of undated files, what was reported later.
+    """
+    decoded = decode(bodies, version)
+    frame = _with_provenance(decoded, places)
+    if as_at is not None:
+        frame = _as_at(frame, places.origins, as_at)
+    sane = frame["effective_at"].is_between(FIRST_MS, LAST_MS) & frame["reported_at"].is_between(FIRST_MS, LAST_MS)
+    losses = [*_short(version, bodies, decoded, places), *_beyond_calendar(version, frame.filter(~sane), places)]
+    return Reading(Block(version.record, frame.filter(sane), places.origins), tuple(losses))
+
+
+def _with_provenance(decoded: Decoded, places: Places) -> pl.DataFrame:
+    """The frame with its columns of provenance; the rows of a body begin where the body does."""
+    read = np.array(decoded.read, dtype=np.int64)
+    within = np.arange(read.sum()) - np.repeat(np.cumsum(read) - read, read)
+    columns = {
+        "origin": pl.Series(np.repeat(places.origin, read), dtype=pl.UInt32),
+        "row": pl.Series(np.repeat(places.first_row, read) + within),
+    }
+    if places.offset is not None and places.received_at is not None:
+        columns["offset"] = pl.Series(np.repeat(places.offset, read))
+        columns["received_at"] = pl.Series(np.repeat(places.received_at, read))
+    return decoded.frame.with_columns(**columns)
+
+
+def _as_at(frame: pl.DataFrame, origins: tuple[Origin, ...], as_at: int) -> pl.DataFrame:
+    if "received_at" in frame.columns:
+        return frame.filter(pl.col("received_at") <= as_at)
+    undated = [place for place, origin in enumerate(origins) if origin.received_at is None]
     return frame.filter(~pl.col("origin").is_in(undated) | (pl.col("reported_at") <= as_at))
 
 
-def _short(packet: Packet, bodies: list[list[Body]], decoded: Decoded) -> list[Loss]:
-    """What each file lost to damage, by the counts in its block headers."""
-    losses, at = [], 0
-    for piece, group in zip(packet.pieces, bodies, strict=True):
-        read = decoded.read[at : at + len(group)]
-        lost = sum(body.records - got for body, got in zip(group, read, strict=True))
-        if lost:
-            losses.append(Loss(piece.origin.owner, packet.version.record, UNDECODABLE, piece.origin.path, lost))
-        at += len(group)
-    return losses
-
-
-def _beyond_calendar(rows: pl.DataFrame, packet: Packet) -> list[Loss]:
-    """Rows with an instant outside the calendar: no quarter and no date can be told of them."""
+def _short(version: RecordSchema, bodies: Sequence[Body], decoded: Decoded, places: Places) -> list[Loss]:
+    """What each file or message lost to damage, by the counts in its block headers."""
+    short: dict[tuple[int, str], int] = {}
+    for place, (body, got) in enumerate(zip(bodies, decoded.read, strict=True)):
+        if got < body.records:
+            message = "" if places.offset is None else f"/{places.offset[place]}"
+            lies = int(places.origin[place]), message
+            short[lies] = short.get(lies, 0) + body.records - got
     return [
-        Loss(origin.owner, packet.version.record, UNDECODABLE, f"{origin.path} row {row}", 1)
-        for place, row in rows.select("origin", "row").iter_rows()
-        for origin in [packet.pieces[place].origin]
+        Loss(places.origins[at].owner, version.record, UNDECODABLE, places.origins[at].path + message, lost)
+        for (at, message), lost in short.items()
     ]
+
+
+def _beyond_calendar(version: RecordSchema, rows: pl.DataFrame, places: Places) -> list[Loss]:
+    """Rows with an instant outside the calendar: no quarter and no date can be told of them."""
+    lies = provenance(places.origins, rows).to_list()
+    owners = [places.origins[at].owner for at in rows["origin"].to_list()]
+    return [Loss(owner, version.record, UNDECODABLE, at, 1) for owner, at in zip(owners, lies, strict=True)]

@@ -1,9 +1,9 @@
 """Where runs are kept: exact cells, intake and quarantine of a run, and the published tables."""
 
-from pipelines.store.errors import OutputError, StoreError
+from pipelines.store.errors import NotAllowed, OutputError, StoreError
 from pipelines.store.live import Fenced, Portion
 from pipelines.store.opening import open_store
 from pipelines.store.records import ReleaseRecord, RunRecord
 from pipelines.store.store import Store
 
-__all__ = ["Fenced", "OutputError", "Portion", "ReleaseRecord", "RunRecord", "Store", "StoreError", "open_store"]
+__all__ = ["Fenced", "NotAllowed", "OutputError", "Portion", "ReleaseRecord", "RunRecord", "Store", "StoreError", "open_store"]

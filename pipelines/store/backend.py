@@ -14,6 +14,11 @@ class Backend(Protocol):
         """How messages name the store; never with a password."""
         ...
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a store of an older layout, as the end of a sentence."""
+        ...
+
     def exists(self) -> bool:
         """Whether there is a database; asking makes none."""
         ...
@@ -23,9 +28,16 @@ class Backend(Protocol):
         ...
 
     def writing(self, live: bool = False) -> AbstractContextManager[sa.Connection]:
-        """One write transaction: all of it or, after an exception or a kill, nothing; `live`: one of many to come."""
+        """One write transaction: all of it or, after an exception or a kill, nothing.
+
+        Others wait for its end; those of live streams, which write rows of their own, need not wait for each other.
+        """
+        ...
+
+    def require_ours(self, tables: list[str]) -> None:
+        """Raises StoreError where the tables of a database without a store are not what a first write may find."""
         ...
 
     def make_tables(self, connection: sa.Connection) -> None:
-        """A database without any table has ours; raises StoreError where they are made in another way."""
+        """A database without any table has ours."""
         ...

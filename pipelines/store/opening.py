@@ -7,7 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from pipelines.store.backend import Backend
 from pipelines.store.errors import StoreError
+from pipelines.store.postgres import EXAMPLE as POSTGRES
 from pipelines.store.postgres import PostgresBackend
 from pipelines.store.sqlite import SqliteBackend
 from pipelines.store.store import Store
@@ -22,15 +24,25 @@ def open_store(url: str, create: bool = False) -> Store:
     `url` is such as sqlite:///rollout.db, the plain path of a SQLite file, or postgresql://user@host/database; with
     `create` there need not be a store in the file yet. Raises StoreError.
     """
-    if url.startswith("postgresql"):
-        store = Store(PostgresBackend(_understood(url)))
-        store.require_layout()
-        return store
-    path = _sqlite_path(url)
-    _require_file(path, create)
-    store = Store(SqliteBackend(path, create))
+    store = Store(_backend(url, create))
     store.require_layout()
     return store
+
+
+def postgres(url: str) -> PostgresBackend | None:
+    """The database of PostgreSQL that an address names; None where it names none. Raises StoreError."""
+    if not url.startswith("postgresql"):
+        return None
+    return PostgresBackend(_understood(url))
+
+
+def _backend(url: str, create: bool) -> Backend:
+    server = postgres(url)
+    if server is not None:
+        return server
+    path = _sqlite_path(url)
+    _require_file(path, create)
+    return SqliteBackend(path, create)
 
 
 def _sqlite_path(text: str) -> Path:

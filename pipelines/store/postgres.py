@@ -3,36 +3,65 @@
 The tables are made by migrations (infra/postgres), by who may make tables; who writes runs need not.
 """
 
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from pipelines.store.errors import StoreError
+from pipelines.store.errors import NotAllowed, StoreConflict, StoreError
 from pipelines.store.settings import StoreEnvironment
 
-CONNECT_SECONDS = 10
-MIGRATE = "run `rollout store migrate --store URL` as its owner first"
-SENTENCES = {
+DRIVERS: Final = ("postgresql", "postgresql+psycopg")
+EXAMPLE: Final = "postgresql://user@host/database"
+CONNECT_SECONDS: Final = 10
+# A worker whose machine has gone must not hold up the one that takes its place.
+IDLE_SECONDS: Final = 60
+# Any number will do, so long as nobody else in the database takes the same.
+ONE_WRITER: Final = 0x526F6C6C6F7574
+MIGRATE: Final = "run `rollout store migrate --store URL` with the name of its owner"
+AWAY: Final = "The store {name} cannot be reached, or went away; check that its server runs."
+NOT_ALLOWED: Final = "42501"
+CONFLICTS: Final = ("40001", "40P01")
+SENTENCES: Final = {
     "28P01": "The store {name} does not take that name and password.",
     "28000": "The store {name} does not let that name in.",
     "3D000": "The server of the store {name} has no such database; make it first.",
-    "42501": "The store {name} does not let that name do this; see docs/ledger.md for what each role may do.",
+    "42P01": "The store {name} lacks a table of ours; " + MIGRATE + ".",
     "53100": "The disk of the store {name} is full; make room and try again.",
     "53300": "The store {name} has too many connections; try again later.",
-    "42P01": "The database {name} lacks a table of ours; " + MIGRATE + ".",
+    "40001": "Another program wrote the same rows of the store {name}; try again.",
+    "40P01": "Another program wrote the same rows of the store {name}; try again.",
+    "55P03": "The store {name} is in use by another program; try again when that has finished.",
+    "25006": "The store {name} may only be read: its server is a copy of another.",
+    NOT_ALLOWED: "The store {name} does not let that name do this; docs/ledger.md says what each role may do.",
 }
+# Before there is a connection the server's answer has words only, and no code.
+WORDS: Final = (
+    ("password", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ("authentication failed", "28000"),
+    ("is not permitted to log in", "28000"),
+    ("permission denied for database", "28000"),
+    ('role "', "28000"),
+    ('database "', "3D000"),
+    ("too many", "53300"),
+    ("remaining connection slots", "53300"),
+)
 
 
 class PostgresBackend:
-    """A store in a database of PostgreSQL. Raises StoreError for an address without a database's name."""
+    """A store in a database of PostgreSQL. Raises StoreError for an address that is none."""
 
     def __init__(self, url: sa.URL) -> None:
-        if not url.database:
-            raise StoreError("The store's address names no database; write it as postgresql://user@host/database.")
-        self._name = url.set(password=None, drivername="postgresql").render_as_string()
-        password = url.password or StoreEnvironment().secret()
+        if url.drivername not in DRIVERS or not url.database:
+            raise StoreError(f"The store's address is not understood or names no database; write it as {EXAMPLE}.")
+        shown = url.set(password=None, drivername="postgresql").difference_update_query(["password", "sslpassword"])
+        self._name = shown.render_as_string()
+        password = url.password or (None if "password" in url.query else StoreEnvironment().secret())
         self._engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg", password=password),
             # A connection that a restart of the server has cut is not handed out.
@@ -40,11 +69,17 @@ class PostgresBackend:
             pool_size=1,
             connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "rollout"},
         )
+        weakref.finalize(self, self._engine.dispose)
 
     @property
     def name(self) -> str:
         """The address without its password."""
         return self._name
+
+    @property
+    def remedy(self) -> str:
+        """Its owner can bring it up to date."""
+        return MIGRATE
 
     def exists(self) -> bool:
         """Whether there is a database: there must be one."""
@@ -60,27 +95,41 @@ class PostgresBackend:
 
     @contextmanager
     def writing(self, live: bool = False) -> Generator[sa.Connection]:
-        """One write transaction; others that write other rows go on beside it."""
-        del live  # all are alike here
+        """One write transaction; those of live streams go on beside each other, any other has its turn."""
         with self._faults_as_sentences(), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+            if not live:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ONE_WRITER)))
             yield connection
 
+    def require_ours(self, tables: list[str]) -> None:
+        """Tables of others may stand beside ours, but ours must be there."""
+        del tables
+        raise StoreError(f"The store {self.name} has no tables of ours yet; {MIGRATE}.")
+
     def make_tables(self, connection: sa.Connection) -> None:
-        """Tables are made by migrations."""
+        """Migrations have made them: `require_ours` refuses a database without."""
         del connection
-        raise StoreError(f"The database {self.name} has no tables yet; {MIGRATE}.")
 
     @contextmanager
     def _faults_as_sentences(self) -> Generator[None]:
         try:
             yield
         except exc.DBAPIError as error:
-            state = getattr(error.orig, "sqlstate", None)
-            sentence = SENTENCES.get(state or "")
-            if sentence is None and "password" in str(error.orig):
-                sentence = SENTENCES["28P01"]
-            if sentence is None and (isinstance(error, exc.OperationalError) or error.connection_invalidated):
-                sentence = "The store {name} cannot be reached, or went away; check that its server runs."
-            if sentence is None:
+            if error.orig is None or isinstance(error.orig, psycopg.IntegrityError):
                 raise
-            raise StoreError(sentence.format(name=self.name)) from error
+            refusal = self._refusal(error.orig)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    def _refusal(self, error: BaseException) -> StoreError | None:
+        """What is wrong as one sentence; None where it is our fault."""
+        state = getattr(error, "sqlstate", None)
+        if state is None and isinstance(error, psycopg.OperationalError):
+            state = next((code for words, code in WORDS if words in str(error)), None)
+        sentence = SENTENCES.get(state or "", AWAY if isinstance(error, psycopg.OperationalError) else None)
+        if sentence is None:
+            return None
+        kind = NotAllowed if state == NOT_ALLOWED else StoreConflict if state in CONFLICTS else StoreError
+        return kind(sentence.format(name=self.name))

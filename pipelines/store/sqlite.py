@@ -1,6 +1,6 @@
 """All that is SQLite's own: how the file is opened, how it is locked and what its faults mean.
 
-While a run is written the file keeps a write-ahead log, so that readers (the dashboard opens the file read-only)
+While a run is written, and as long as a stream is live, the file keeps a write-ahead log, so that readers (the dashboard opens the file read-only)
 go on seeing the former run and a killed writer leaves them nothing to repair. At rest it goes back to one plain
 file, which can be copied, and read from a folder in which nothing may be written.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pipelines.store.errors import StoreError
-from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION
+from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION, STREAMS
 
 BUSY_SECONDS = 30.0
 # Bounds the memory of a run's transaction; pages beyond it go to the log.
@@ -54,6 +54,11 @@ class SqliteBackend:
         """The file's path as it was given."""
         return str(self._path)
 
+    @property
+    def remedy(self) -> str:
+        """What is in it can be counted again."""
+        return "run again into a new one"
+
     def exists(self) -> bool:
         """Whether there is a file."""
         return self._path.exists()
@@ -66,12 +71,19 @@ class SqliteBackend:
 
     @contextmanager
     def writing(self, live: bool = False) -> Generator[sa.Connection]:
-        """One write transaction; other writers wait for its end, readers do not. A live one leaves the log as it is."""
+        """One write transaction; other writers wait for its end, readers do not."""
         with self._faults_as_sentences():
             with self._writer.begin() as connection:
                 yield connection
-            if not live:
+                # As long as a stream is live the next transaction is never far.
+                at_rest = not live and not connection.scalar(sa.select(STREAMS.c.live).where(STREAMS.c.live))
+            if at_rest:
                 self._settle()
+
+    def require_ours(self, tables: list[str]) -> None:
+        """There is no table at all: that is what a killed first run may leave."""
+        if tables:
+            raise StoreError(f"{self.name} is a database, but not a store that this program wrote.")
 
     def make_tables(self, connection: sa.Connection) -> None:
         """The file has all tables."""

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines.bounded import Answer
-from pipelines.cli.counting import Work, begin, keep
+from pipelines.cli.counting import Options, Work, begin, keep
 from pipelines.conservation import BalanceBroken, balance_of
 from pipelines.store import open_store
 from tests.builders import ACME, BOLT, installed, removed, write_files
@@ -46,14 +46,14 @@ def test_one_owner_does_not_make_up_for_another() -> None:
 def work_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
     monkeypatch.setenv("ROLLOUT_HOME", str(folder / "home"))
     write_files(folder / "in", [installed(), removed()])
-    return begin([folder / "in"], None, None, None)
+    return begin([folder / "in"], Options())
 
 
 def answer(received: int) -> Answer:
     found = counted([installed(), removed()])
     counts = intake((ACME, "received", received), (ACME, "accepted", int(found.intake["records"].sum())))
     nothing = pl.DataFrame(schema={"reason_code": pl.String, "records": pl.Int64})
-    return Answer(cells(Cell(3)), counts, quarantine(), nothing, balance_of(counts))
+    return Answer(cells(Cell(3)), counts, quarantine(), nothing, balance_of(counts), 1, synthetic=True)
 
 
 def test_a_broken_balance_keeps_nothing_and_the_former_run_stands(

@@ -1,0 +1,51 @@
+"""Waits until a live ledger has reached what a recount of the log has counted, and gives it as it stands then."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from pipelines.bounded import Answer
+from pipelines.cli.display import STDERR
+from pipelines.conservation import balance_of
+from pipelines.log.connection import LogError
+from pipelines.store import Store
+
+# A fold reaches the keys of several sources one after the other; the ledger rests when none was written for so long.
+REST: Final = timedelta(seconds=3)
+POLL_SECONDS: Final = 0.5
+# A ledger that has not moved for so long will not.
+PATIENCE: Final = timedelta(seconds=60)
+
+
+def standing_at(store: Store, run_id: str, counted: Answer, has_grown: Callable[[], bool]) -> pl.DataFrame:
+    """The cells of a run in one read transaction, once the ledger is at rest and has all that was counted, or gives up.
+
+    Raises LogError where the log has grown in the meantime, since then the two are of different logs.
+    """
+    begin = datetime.now(UTC)
+    while True:
+        written = store.last_write(run_id)
+        cells, intake = store.standing(run_id)
+        now = datetime.now(UTC)
+        still = written is None or now - written > REST
+        if still and (written is None or _has_reached(intake, counted)):
+            break
+        if now - max(written or begin, begin) > PATIENCE:
+            STDERR.print("The ledger has not reached the log's end and does not move; it is compared as it stands.")
+            break
+        time.sleep(POLL_SECONDS)
+    if has_grown():
+        raise LogError("The log has grown while it was counted again; end the feed, or verify again when it rests.")
+    return cells
+
+
+def _has_reached(intake: pl.DataFrame, counted: Answer) -> bool:
+    """Whether as many records were received of each owner, and all of them are accounted for."""
+    ours, theirs = balance_of(intake).table, counted.balance.table
+    if (ours["difference"] != 0).any():
+        return False
+    wanted = theirs.filter((pl.col("received") > 0) | (pl.col("unknown") > 0)).select("owner", "received", "unknown")
+    return wanted.join(ours, on=["owner", "received", "unknown"], how="anti").is_empty()

@@ -1,0 +1,77 @@
+"""Offsets: how far the log goes, and where a consumer group stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafka import errors
+from kafka.structs import OffsetAndMetadata
+
+from pipelines.log.connection import CLIENTS, KafkaSettings, admin_of, consumer_of, explained
+
+# For every topic, an offset of each partition (as text, as in JSON).
+Offsets = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Messages of one partition: from `start` up to, exclusively, `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+
+def ranges(settings: KafkaSettings, topics: Sequence[str]) -> tuple[Range, ...]:
+    """All that the partitions of some topics hold now. Raises LogError."""
+    with explained(settings, "read topics"):
+        consumer = consumer_of(settings)
+        try:
+            partitions = [
+                CLIENTS.TopicPartition(topic, number)
+                for topic in topics
+                for number in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        finally:
+            consumer.close()
+    return tuple(Range(at.topic, at.partition, begins[at], ends[at]) for at in partitions)
+
+
+def end_offsets(settings: KafkaSettings, topics: Sequence[str]) -> Offsets:
+    """Where each partition of some topics ends now. Raises LogError."""
+    found: Offsets = {}
+    for one in ranges(settings, topics):
+        found.setdefault(one.topic, {})[str(one.partition)] = one.end
+    return found
+
+
+def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping[str, int]]) -> None:
+    """A consumer group without members stands at the offsets. Raises LogError."""
+    wanted = {
+        CLIENTS.TopicPartition(topic, int(partition)): OffsetAndMetadata(offset, "", -1)
+        for topic, partitions in offsets.items()
+        for partition, offset in partitions.items()
+    }
+    with explained(settings, f"set the offsets of group {group}"):
+        admin = admin_of(settings)
+        try:
+            for error in admin.alter_group_offsets(group, wanted).values():
+                if error is not errors.NoError:
+                    raise error
+        finally:
+            admin.close()
+
+
+def group_offsets(settings: KafkaSettings, group: str) -> Offsets:
+    """Where a consumer group stands. Raises LogError."""
+    with explained(settings, f"read the offsets of group {group}"):
+        admin = admin_of(settings)
+        try:
+            told = admin.list_group_offsets(group)
+        finally:
+            admin.close()
+    found: Offsets = {}
+    for at, offset in told.get(group, told).items():
+        found.setdefault(at.topic, {})[str(at.partition)] = offset.offset
+    return found

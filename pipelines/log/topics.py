@@ -1,0 +1,102 @@
+"""Topics and whose they are: `supplier.<source_id>` and `dcc` for events, `rejected.<source_id>` for rejections."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kafka import errors
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+
+from pipelines.log.connection import KafkaSettings, LogError, admin_of, explained
+from schemas.sources import sources
+
+DCC_TOPIC: Final = "dcc"
+DCC_SOURCE: Final = "SDCC"
+SUPPLIER: Final = "supplier."
+REJECTED: Final = "rejected."
+APPEND_TIME: Final = "LogAppendTime"
+# A topic keeps all that was ever sent, whatever its date, under the time at which the broker took it.
+CONFIGURATION: Final = {"message.timestamp.type": APPEND_TIME, "retention.ms": "-1", "max.message.bytes": "2097152"}
+
+
+def topic_of(source_id: str) -> str:
+    """The topic that a source writes to."""
+    return DCC_TOPIC if source_id == DCC_SOURCE else SUPPLIER + source_id
+
+
+def owner_of(topic: str) -> str:
+    """The source that a topic belongs to, whoever its records say they are from."""
+    return DCC_SOURCE if topic == DCC_TOPIC else topic.removeprefix(SUPPLIER)
+
+
+def rejected_topic(source_id: str) -> str:
+    """The topic on which a source reads what was rejected of its records."""
+    return REJECTED + source_id
+
+
+def source_topics() -> tuple[str, ...]:
+    """The topics of all sources."""
+    return tuple(topic_of(source_id) for source_id in sources())
+
+
+def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
+    """Every source has its topic and its topic of rejections; gives those that were made. Raises LogError."""
+    wanted = [*source_topics(), *(rejected_topic(source_id) for source_id in sources())]
+    with explained(settings, "make topics"):
+        admin = admin_of(settings)
+        try:
+            missing = sorted(set(wanted) - set(admin.list_topics()))
+            if missing:
+                new = [NewTopic(name, partitions, 1, topic_configs=dict(CONFIGURATION)) for name in missing]
+                _create(admin, new)
+                admin.wait_for_topics(missing)
+        finally:
+            admin.close()
+    return tuple(missing)
+
+
+def _create(admin: Any, new: list[NewTopic]) -> None:
+    try:
+        admin.create_topics(new)
+    except errors.TopicAlreadyExistsError:
+        # Two that start together: both want them, one makes them.
+        return
+
+
+def without_append_time(settings: KafkaSettings, topics: Iterable[str]) -> tuple[str, ...]:
+    """The topics of which the broker does not keep the time at which it took a message. Raises LogError."""
+    with explained(settings, "read how topics are set up"):
+        admin = admin_of(settings)
+        try:
+            wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+            told = admin.describe_configs(wanted, config_filter="all")
+        finally:
+            admin.close()
+    return tuple(sorted(name for name, found in told.get("topic", {}).items() if not _has_append_time(found)))
+
+
+def _has_append_time(found: dict[str, dict[str, Any]]) -> bool:
+    return found.get("message.timestamp.type", {}).get("value") == APPEND_TIME
+
+
+def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tuple[str, ...]:
+    """The topics named, or all of sources that there are; raises LogError for one that is not there or no source's."""
+    with explained(settings, "list topics"):
+        admin = admin_of(settings)
+        try:
+            there = set(admin.list_topics())
+        finally:
+            admin.close()
+    known = source_topics()
+    if topics is None:
+        found = tuple(topic for topic in known if topic in there)
+        if not found:
+            raise LogError(
+                f"The log at {settings.bootstrap} has no topic of a source yet; `rollout submit` makes them."
+            )
+        return found
+    wanted = tuple(topics)
+    for topic in wanted:
+        if topic not in known or topic not in there:
+            why = "is not there" if topic in known else "is no source's"
+            raise LogError(f"The topic {topic} {why}; topics are `dcc` and `supplier.<source_id>`.")
+    return wanted

@@ -1,0 +1,100 @@
+"""Plans a bounded read of the Kafka log: fixed ranges of offsets, put together into packets of about equal work."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipelines.block import Loss
+from pipelines.log.connection import KafkaSettings
+from pipelines.log.message import Message
+from pipelines.log.offsets import Range, ranges
+from pipelines.log.reading import messages
+from pipelines.source import container
+from pipelines.source.messages import Formed, form
+
+PACKET_RECORDS: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogPacket:
+    """Some ranges of the log that are read and judged in one go, and about how many records they hold."""
+
+    ranges: tuple[Range, ...]
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlan:
+    """A bounded read of the log: its whole ranges, and the same cut and joined into packets.
+
+    `records` is an estimate from the first message of each range, by which the work is spread.
+    """
+
+    settings: KafkaSettings
+    ranges: tuple[Range, ...]
+    packets: list[LogPacket]
+    losses: list[Loss] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """About how many records the log holds."""
+        return sum(packet.records for packet in self.packets)
+
+    @property
+    def offsets(self) -> dict[str, dict[str, int]]:
+        """For each topic and partition (as text), the offset up to which, exclusively, it is read."""
+        found: dict[str, dict[str, int]] = {}
+        for one in self.ranges:
+            found.setdefault(one.topic, {})[str(one.partition)] = one.end
+        return found
+
+
+def plan_log(settings: KafkaSettings, topics: Sequence[str]) -> LogPlan:
+    """Fixes the end offsets of all partitions of some topics and plans the read up to there. Raises LogError."""
+    whole = ranges(settings, topics)
+    pieces = [piece for one in whole if one.end > one.start for piece in _pieces(settings, one)]
+    return LogPlan(settings, whole, list(_packets(pieces)))
+
+
+def _pieces(settings: KafkaSettings, whole: Range) -> Iterator[LogPacket]:
+    each = _records_a_message(settings, whole)
+    step = max(1, PACKET_RECORDS // each)
+    for start in range(whole.start, whole.end, step):
+        end = min(start + step, whole.end)
+        yield LogPacket((Range(whole.topic, whole.partition, start, end),), (end - start) * each)
+
+
+def _records_a_message(settings: KafkaSettings, whole: Range) -> int:
+    """How many records the first message says it holds; 1 where it is a single event or says nothing."""
+    first = Range(whole.topic, whole.partition, whole.start, whole.start + 1)
+    for message in (message for batch in messages(settings, first) for message in batch):
+        try:
+            header = container.read_header(message.value or b"")
+        except container.NotAvro:
+            return 1
+        blocks = container.walk(message.value or b"", header.sync, header.end)
+        return max(1, sum(block.records for block in blocks if isinstance(block, container.Block)))
+    return 1
+
+
+def _packets(pieces: Iterable[LogPacket]) -> Iterator[LogPacket]:
+    """Small pieces joined to packets of up to PACKET_RECORDS, in order."""
+    batch: list[Range] = []
+    records = 0
+    for piece in pieces:
+        if batch and records + piece.records > PACKET_RECORDS:
+            yield LogPacket(tuple(batch), records)
+            batch, records = [], 0
+        batch += piece.ranges
+        records += piece.records
+    if batch:
+        yield LogPacket(tuple(batch), records)
+
+
+def read_log(settings: KafkaSettings, packet: LogPacket, as_at: int | None) -> Formed:
+    """The blocks of a packet's messages, and what could not be used of them. Raises LogError."""
+    listed: list[Message] = []
+    for one in packet.ranges:
+        for batch in messages(settings, one):
+            listed += batch
+    return form(listed, as_at)

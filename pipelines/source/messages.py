@@ -1,0 +1,119 @@
+"""Messages of the Kafka log to blocks: events in single-object encoding, or whole blocks as object containers.
+
+All messages of one schema version become one block. A message that cannot be used loses only itself.
+"""
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipelines.block import Block, Loss, Origin
+from pipelines.decode import Body
+from pipelines.log.message import Message
+from pipelines.log.topics import owner_of
+from pipelines.source import container
+from pipelines.source.files import SYNTHETIC, UNDECODABLE, UNKNOWN_SCHEMA, version_of
+from pipelines.source.reading import Places, assemble
+from schemas.registry import HEADER_BYTES, SINGLE_OBJECT_MARKER, RecordSchema, by_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Formed:
+    """Blocks made of messages, one a schema version; what was lost; whether every message said it is synthetic."""
+
+    blocks: tuple[Block, ...]
+    losses: tuple[Loss, ...]
+    synthetic: bool
+
+
+@dataclass(slots=True)
+class _Bodies:
+    """Bodies of one schema version, and for each its partition's place, its first row, its offset and its time."""
+
+    bodies: list[Body] = field(default_factory=list)
+    places: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Forming:
+    """What is gathered while messages are looked through."""
+
+    origins: dict[tuple[str, int], int] = field(default_factory=dict)
+    versions: dict[RecordSchema, _Bodies] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+    synthetic: bool = True
+
+    def origin(self, message: Message) -> int:
+        return self.origins.setdefault((message.topic, message.partition), len(self.origins))
+
+    def lose(self, message: Message, reason: str, record: str, records: int | None) -> None:
+        at = f"{message.topic}/{message.partition}/{message.offset}"
+        self.losses.append(Loss(owner_of(message.topic), record, reason, at, records))
+
+
+def form(messages: Sequence[Message], as_at: int | None = None) -> Formed:
+    """Blocks of messages and what of them could not be used; with `as_at`, of what the broker received by then."""
+    forming = _Forming()
+    known = by_fingerprint()
+    for message in messages:
+        value = message.value or b""
+        if as_at is not None and message.received_at > as_at:
+            continue
+        if value[:2] != SINGLE_OBJECT_MARKER:
+            _take_container(message, value, forming)
+            continue
+        forming.synthetic &= message.synthetic
+        version = known.get(value[2:HEADER_BYTES])
+        if version is None:
+            forming.lose(message, UNKNOWN_SCHEMA, "", 1)
+            continue
+        listed = forming.versions.setdefault(version, _Bodies())
+        listed.bodies.append(Body(value[HEADER_BYTES:], 1))
+        listed.places.append((forming.origin(message), 0, message.offset, message.received_at))
+    return _formed(forming)
+
+
+def _take_container(message: Message, value: bytes, forming: _Forming) -> None:
+    try:
+        header = container.read_header(value)
+    except container.NotAvro:
+        forming.synthetic &= message.synthetic
+        forming.lose(message, UNDECODABLE, "", None)
+        return
+    forming.synthetic &= message.synthetic or header.metadata.get(SYNTHETIC) == b"true"
+    version = _version(header.metadata["avro.schema"])
+    record = "" if version is None else version.record
+    blocks: list[container.Block] = []
+    for found in container.walk(value, header.sync, header.end):
+        if isinstance(found, container.Gap):
+            forming.lose(message, UNDECODABLE, record, None)
+        else:
+            blocks.append(found)
+    if version is None:
+        forming.lose(message, UNKNOWN_SCHEMA, "", sum(block.records for block in blocks))
+        return
+    listed, origin = forming.versions.setdefault(version, _Bodies()), forming.origin(message)
+    for block in blocks:
+        data = container.plain_body(value[block.body : block.end], header.codec)
+        listed.bodies.append(Body(data or b"", block.records, block.whole and data is not None))
+        listed.places.append((origin, block.first_row, message.offset, message.received_at))
+
+
+@functools.lru_cache(maxsize=256)
+def _version(schema: bytes) -> RecordSchema | None:
+    # Senders repeat their schema in every message; working out which version it is costs more than reading the events.
+    return version_of(json.loads(schema))
+
+
+def _formed(forming: _Forming) -> Formed:
+    origins = tuple(Origin(f"{topic}/{partition}", owner_of(topic)) for topic, partition in forming.origins)
+    blocks: list[Block] = []
+    for version, listed in forming.versions.items():
+        origin, first_row, offset, received = np.array(listed.places, dtype=np.int64).reshape(-1, 4).T
+        reading = assemble(version, listed.bodies, Places(origins, origin, first_row, offset, received))
+        blocks.append(reading.block)
+        forming.losses += reading.losses
+    return Formed(tuple(blocks), tuple(forming.losses), forming.synthetic)

@@ -1,0 +1,73 @@
+"""What a worker keeps decoded of Flink's state, and how it knows that it is still the same.
+
+A key's state is a bag of segments (bytes, appended) and a token that is new with every change. The decoded value stays
+in the process and is used only while its token is the state's: after a restart, or when Flink goes back to a
+checkpoint, the token differs and the value is loaded again.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+V = TypeVar("V")
+
+MOST_SEGMENTS: Final = 16
+GROWTH: Final = 1.5
+
+
+@dataclass(slots=True)
+class Kept(Generic[V]):
+    """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
+
+    `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
+    `fence` is for who writes the value somewhere: None until the first time since it was loaded.
+    """
+
+    value: V
+    token: bytes | None
+    first: int = 0
+    size: int = 0
+    segments: int = 0
+    fence: int | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether making one segment of all is worth it: there are many, and together they have grown by half."""
+        return self.segments > MOST_SEGMENTS and self.size > GROWTH * self.first
+
+
+# One for the process, not for a DoFn: bundles of one key may come to any of several copies of a DoFn, never at once.
+_KEPT: Final[dict[tuple[str, str, Any], Kept[Any]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of one key: its segments and its token, as Beam hands them to a DoFn."""
+
+    segments: Any
+    token: Any
+
+
+def kept(at: tuple[str, str, Any], state: State, load: Callable[[Iterable[bytes]], V]) -> Kept[V]:
+    """The decoded value of a key's state (`at` is run, step and key), loaded where the process has not got it."""
+    token = state.token.read()
+    found = _KEPT.get(at)
+    if found is None or found.token != token:
+        packed = list(state.segments.read()) if token is not None else []
+        found = Kept(load(packed), token, len(packed[0]) if packed else 0, sum(map(len, packed)), len(packed))
+        _KEPT[at] = found
+    return found
+
+
+def append(held: Kept[Any], state: State, segment: bytes, whole: Callable[[], bytes]) -> None:
+    """The state has one segment more, or is one segment, made by `whole`, where there have become many."""
+    held.size, held.segments = held.size + len(segment), held.segments + 1
+    if held.is_long:
+        segment = whole()
+        state.segments.clear()
+        held.first = held.size = len(segment)
+        held.segments = 1
+    state.segments.add(segment)
+    held.token = secrets.token_bytes(8)
+    state.token.write(held.token)

@@ -1,0 +1,66 @@
+"""What the stream's steps need to know, and where its workers find the secrets that no job may carry.
+
+A job's options and steps can be read by whoever may see Flink's pages. So a job names a file, readable by its
+owner only, in which the store's address, the broker's credentials and the pseudonym key's file are kept.
+"""
+
+import functools
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.pseudonym import Key, KeyChangedError, key_from_file
+from pipelines.snapshot import Snapshot, SnapshotShard, open_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """A stream's run, its key and shard count, the snapshot that it goes on from, and its file of secrets."""
+
+    run_id: str
+    key_id: str
+    shards: int
+    secrets: str
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a worker needs and a job must not show. `kafka` are client settings; `key_file` holds the pseudonym key."""
+
+    store: str
+    key_file: str
+    kafka: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """The file holds the secrets and is readable by its owner only."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file)
+
+
+def secrets_of(settings: StreamSettings) -> Secrets:
+    """The secrets in the file that a job names."""
+    return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
+
+
+def key_of(settings: StreamSettings) -> Key:
+    """The pseudonym key; raises KeyChangedError where it is not the one that the stream began with."""
+    key = key_from_file(Path(secrets_of(settings).key_file))
+    if key.key_id != settings.key_id:
+        raise KeyChangedError(
+            f"The stream began with pseudonym key {settings.key_id}, but a worker finds {key.key_id}."
+        )
+    return key
+
+
+def baseline_of(settings: StreamSettings, shard: int) -> SnapshotShard | None:
+    """The shard's part of the snapshot that the stream goes on from, if any."""
+    return None if settings.snapshot is None else _opened(settings.snapshot).shard(shard)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(folder: str) -> Snapshot:
+    return open_snapshot(Path(folder))

@@ -1,0 +1,95 @@
+"""Where the totals go: the ledger, in one transaction a bundle, and each supplier's own topic of rejections."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipelines.log.connection import KafkaSettings
+from pipelines.log.producing import Producer
+from pipelines.log.topics import rejected_topic
+from pipelines.store import Portion, Store, StoreError, open_store
+from pipelines.stream.settings import StreamSettings, secrets_of
+from pipelines.stream.totals import NO_SOURCE, Totals
+
+# The store may be away for so long, as while it is started again, before the job is started again itself.
+PATIENCE_SECONDS: Final = 60.0
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 5.0
+REJECTED: Final = "REJECTED"
+LIFTED: Final = "LIFTED"
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line of a supplier's topic of rejections.
+
+    `records` is the number rejected now for that reason: by validation at that provenance, or by the history rules in
+    all (then `provenance` is empty, and a later arrival may lift it). Messages may come twice; the newest counts.
+    """
+
+    owner: str
+    status: str
+    record_type: str
+    reason_code: str
+    sentence: str
+    provenance: str
+    records: int
+
+    def message(self) -> bytes:
+        """The line as JSON."""
+        names = ("status", "record_type", "reason_code", "sentence", "provenance", "records")
+        return json.dumps({name: getattr(self, name) for name in names}).encode()
+
+
+def notices(portion: Portion, told: Callable[[str, str], int]) -> Iterator[Notice]:
+    """What a supplier is to hear of a portion; `told` gives the number last told of a record type and reason."""
+    for owner, record, reason, sentence, provenance, rows in portion.quarantined.iter_rows():
+        yield Notice(owner, REJECTED, record, reason, sentence, provenance, rows)
+    for owner, record, reason, sentence, _, rows in portion.rejections.iter_rows():
+        before = told(record, reason)
+        if rows != before:
+            yield Notice(owner, REJECTED if rows > before else LIFTED, record, reason, sentence, "", rows)
+
+
+class Sink:
+    """The store of one stream's run, and the log that its rejections go to."""
+
+    def __init__(self, run_id: str, store: Store, producer: Producer) -> None:
+        self._run_id = run_id
+        self._store = store
+        self._producer = producer
+
+    @classmethod
+    def of(cls, settings: StreamSettings) -> "Sink":
+        """The sink that a stream's secrets name."""
+        secrets = secrets_of(settings)
+        return cls(settings.run_id, open_store(secrets.store), Producer(KafkaSettings(**secrets.kafka)))
+
+    def write(self, totals: Sequence[Totals], portions: Sequence[Portion]) -> dict[str, int]:
+        """The portions of totals are in the store and told of; gives the fencing number of each key.
+
+        Waits for a store that is away; raises StoreError when it stays away, and Fenced where a newer worker writes.
+        """
+        fences = self._written(portions)
+        for one, portion in zip(totals, portions, strict=True):
+            if portion.key != NO_SOURCE:
+                for notice in notices(portion, one.told):
+                    self._producer.send(rejected_topic(portion.key), notice.provenance.encode(), notice.message(), [])
+        self._producer.flush()
+        return fences
+
+    def _written(self, portions: Sequence[Portion]) -> dict[str, int]:
+        begin, pause = time.monotonic(), FIRST_PAUSE
+        while True:
+            try:
+                return self._store.write_portions(self._run_id, portions)
+            except StoreError as error:
+                if time.monotonic() - begin > PATIENCE_SECONDS:
+                    raise
+                LOG.warning("Writing again in %.1f s: %s", pause, error)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)

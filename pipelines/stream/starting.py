@@ -1,0 +1,64 @@
+"""Starts the stream's job: the pipeline over the log, on the Flink cluster whose options are given."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apache_beam as beam
+from apache_beam.io.kafka import ReadFromKafka
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.log.connection import KafkaSettings
+from pipelines.log.topics import source_topics
+from pipelines.stream.flow import flow
+from pipelines.stream.settings import StreamSettings
+
+FILE_PROVIDER: Final = "org.apache.kafka.common.config.provider.FileConfigProvider"
+JAAS_KEY: Final = "jaas"
+
+
+class StreamError(Exception):
+    """The stream cannot be started or is not there; the message is one sentence."""
+
+
+def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[str, str]:
+    """How Kafka's Java client reaches the log. What is secret it reads from a file, so that no job carries it."""
+    config = {"bootstrap.servers": settings.bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
+    if settings.security_protocol == "PLAINTEXT":
+        return config
+    config["security.protocol"] = settings.security_protocol
+    if settings.ca_file:
+        config |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": settings.ca_file}
+    if settings.security_protocol.startswith("SASL"):
+        config |= {
+            "sasl.mechanism": settings.sasl_mechanism,
+            "config.providers": "file",
+            "config.providers.file.class": FILE_PROVIDER,
+            "sasl.jaas.config": f"${{file:{secrets}:{JAAS_KEY}}}",
+        }
+    return config
+
+
+def jaas_line(settings: KafkaSettings) -> str:
+    """The line of the file that `consumer_config` names."""
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    name, password = (json.dumps(text) for text in (settings.username, settings.password))
+    return f"{JAAS_KEY}={module} required username={name} password={password};\n".replace("\\", "\\\\")
+
+
+def submit(settings: StreamSettings, consumer: Mapping[str, str], expansion: str, options: Sequence[str]) -> Any:
+    """The job is handed to Flink; gives Beam's result, of which `_job_id` names it at the job server."""
+    # What goes wrong is raised; Beam's own lines on standard error help nobody who starts a stream.
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
+    records = pipeline | "Read the log" >> ReadFromKafka(
+        consumer_config=dict(consumer),
+        topics=list(source_topics()),
+        with_metadata=True,
+        commit_offset_in_finalize=True,
+        expansion_service=expansion,
+    )
+    _ = flow(records, settings)
+    return pipeline.run()

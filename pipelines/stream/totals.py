@@ -1,0 +1,196 @@
+"""Absolute totals, one set a source: signed changes come in as shares, what has to be written goes out as portions.
+
+A totals key is a source's id, or the empty string for cells that belong to no source. Changes of one fold reach
+several keys; each key gets a share, if need be an empty one, so that after a restart every key whose rows in the
+store may be stale is written again (see design.md in docs/streaming.md, "What a restart may leave").
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipelines import quarantine
+from pipelines.columns import SOURCE_CODES
+from pipelines.fold import Counted
+from pipelines.outcome import INTAKE_TYPES, Outcome
+from pipelines.quarterly.cellkeys import PARTS, empty_cells, named_cells
+from pipelines.store.live import Portion
+from schemas.codes import RECORDS
+
+NO_SOURCE: Final = ""
+K = TypeVar("K")
+Ints = npt.NDArray[np.int64]
+# Owner, record type, reason codes, provenance and number of rows of what was turned away (quarantine.ROW_TYPES).
+QuarantineRow = tuple[str, str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Signed changes of one totals key: cells (with the text of each, if any), intake by status, rejections.
+
+    `rejections` are record type, reason and number by history rules; `quarantined` are rows turned away by validation.
+    `live` says that the events behind it have only just come, so that the change is wanted at once.
+    """
+
+    keys: Ints
+    values: Ints
+    texts: tuple[str | None, ...] | None = None
+    intake: tuple[tuple[str, int], ...] = ()
+    rejections: tuple[tuple[str, str, int], ...] = ()
+    quarantined: tuple[QuarantineRow, ...] = ()
+    live: bool = True
+
+
+_NOTHING: Final = np.empty(0, dtype=np.int64)
+
+
+def shares_of_fold(counted: Counted, named: Iterable[int], live: bool) -> dict[str, Share]:
+    """The shares of a fold's changes; `named` are the codes of all sources in the touched meters' events."""
+    sources = PARTS["source_id"].get(counted.cells["key"].to_numpy())
+    words = np.array([*SOURCE_CODES, NO_SOURCE])[sources]
+    cells = _by_source(counted.cells.with_columns(totals_key=pl.Series(words, dtype=pl.String)))
+    intake = _by_source(_with_source(counted.intake).select("totals_key", "status", "records"))
+    record = pl.Series(RECORDS, dtype=pl.String).gather(counted.rejections["record"])
+    rejections = _by_source(
+        _with_source(counted.rejections).select("totals_key", record.alias("record_type"), "reason", "records")
+    )
+    wanted = {SOURCE_CODES[code] for code in named} | {NO_SOURCE} | cells.keys() | intake.keys() | rejections.keys()
+    return {
+        key: Share(
+            *_columns_of(cells.get(key, empty_cells())),
+            tuple(intake[key].iter_rows()) if key in intake else (),
+            tuple(rejections[key].iter_rows()) if key in rejections else (),
+            live=live,
+        )
+        for key in wanted
+    }
+
+
+def _with_source(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(totals_key=pl.Series(SOURCE_CODES, dtype=pl.String).gather(frame["source"]))
+
+
+def _by_source(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    parts = frame.partition_by("totals_key", as_dict=True, include_key=False)
+    return {str(key): part for (key,), part in parts.items()}
+
+
+def _columns_of(cells: pl.DataFrame) -> tuple[Ints, Ints, tuple[str | None, ...] | None]:
+    texts = None if cells["text"].null_count() == cells.height else tuple(cells["text"].to_list())
+    return cells["key"].to_numpy(), cells["value"].to_numpy(), texts
+
+
+def shares_of_outcome(outcome: Outcome, live: bool) -> dict[str, Share]:
+    """The shares of what validation made of some messages, one for each owner."""
+    intake = outcome.intake.partition_by("owner", as_dict=True, include_key=False)
+    rows = outcome.quarantined.partition_by("owner", as_dict=True)
+    return {
+        str(owner): Share(
+            _NOTHING,
+            _NOTHING,
+            intake=tuple(counts.iter_rows()),
+            quarantined=tuple(rows[owner,].iter_rows()) if (owner,) in rows else (),
+            live=live,
+        )
+        for (owner,), counts in intake.items()
+    }
+
+
+def joined(shares: Sequence[Share]) -> Share:
+    """Several shares of one key as one; rows that validation turned away are not kept."""
+    totals = Totals(NO_SOURCE)
+    for share in shares:
+        totals.add(share)
+    return totals.as_share()
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all shares of one key add up to, and which of it has changed since it was last written."""
+
+    key: str
+    _cells: dict[tuple[str | None, int], int] = field(default_factory=dict)
+    _intake: dict[str, int] = field(default_factory=dict)
+    _rejections: dict[tuple[str, str], int] = field(default_factory=dict)
+    _changed: set[tuple[str | None, int]] = field(default_factory=set)
+    _changed_intake: set[str] = field(default_factory=set)
+    _changed_rejections: set[tuple[str, str]] = field(default_factory=set)
+    _told: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, share: Share) -> None:
+        """The share is part of the totals."""
+        texts = share.texts or (None,) * len(share.keys)
+        cells = zip(texts, share.keys.tolist(), strict=True)
+        self._changed.update(_added(self._cells, zip(cells, share.values.tolist(), strict=True)))
+        self._changed_intake.update(_added(self._intake, share.intake))
+        rejected = (((record, reason), records) for record, reason, records in share.rejections)
+        self._changed_rejections.update(_added(self._rejections, rejected))
+
+    def as_share(self) -> Share:
+        """All of it as one share."""
+        texts = tuple(text for text, _ in self._cells)
+        return Share(
+            np.array([key for _, key in self._cells], dtype=np.int64),
+            np.array(list(self._cells.values()), dtype=np.int64),
+            texts if any(text is not None for text in texts) else None,
+            tuple(self._intake.items()),
+            tuple((*names, records) for names, records in self._rejections.items()),
+        )
+
+    def forget_changes(self) -> None:
+        """What has changed so far is written."""
+        self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
+        self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
+
+    def portion(self, fence: int | None, quarantined: Sequence[QuarantineRow]) -> Portion:
+        """What has to be written: what has changed, or everything under a new fencing number (None)."""
+        whole = fence is None
+        cells = {at: self._cells.get(at, 0) for at in (self._cells if whole else self._changed)}
+        intake = {at: self._intake.get(at, 0) for at in (self._intake if whole else self._changed_intake)}
+        rejected = {at: self._rejections.get(at, 0) for at in (self._rejections if whole else self._changed_rejections)}
+        return Portion(
+            self.key,
+            fence,
+            _named(cells),
+            pl.DataFrame(
+                [(self.key, status, records) for status, records in intake.items()], schema=INTAKE_TYPES, orient="row"
+            ),
+            _quarantine([(self.key, record, reason, "", n) for (record, reason), n in rejected.items()]),
+            _quarantine(quarantined),
+        )
+
+    def told(self, record: str, reason: str) -> int:
+        """How many records of a type the history rules rejected for a reason when that was last written."""
+        return self._told.get((record, reason), 0)
+
+
+def _added(totals: dict[K, int], changes: Iterable[tuple[K, int]]) -> list[K]:
+    """Adds changes to totals, in which nothing is 0, and gives the keys that they name."""
+    named = []
+    for key, change in changes:
+        total = totals.get(key, 0) + change
+        if total:
+            totals[key] = total
+        else:
+            totals.pop(key, None)
+        named.append(key)
+    return named
+
+
+def _named(cells: dict[tuple[str | None, int], int]) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {
+            "text": pl.Series([text for text, _ in cells], dtype=pl.String),
+            "key": pl.Series([key for _, key in cells], dtype=pl.Int64),
+            "value": pl.Series(cells.values(), dtype=pl.Int64),
+        }
+    )
+    return named_cells(frame)
+
+
+def _quarantine(rows: Sequence[QuarantineRow]) -> pl.DataFrame:
+    return quarantine.with_sentences(pl.DataFrame(list(rows), schema=quarantine.ROW_TYPES, orient="row"))

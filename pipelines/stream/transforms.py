@@ -1,0 +1,323 @@
+"""The Beam half of the stream's steps: what is keyed, kept in state and armed; the pure halves do the work.
+
+Live, every bundle is counted and written at once. In catching up, events wait in state until a timer counts many in
+one go: counting a meter costs about the same for one new event as for ten.
+"""
+
+import logging
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import apache_beam as beam
+import polars as pl
+from apache_beam.coders import BooleanCoder, BytesCoder
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+
+from expectations.run import Checker
+from pipelines import shards, validate
+from pipelines.block import BLOCK_ROWS
+from pipelines.columns import empty_events
+from pipelines.fold import change, with_copies
+from pipelines.history.copies import distinct
+from pipelines.log.message import SYNTHETIC_HEADER, Message
+from pipelines.outcome import Outcome, of_losses, of_verdict
+from pipelines.pseudonym import Key
+from pipelines.source.messages import form
+from pipelines.stream import settings as s
+from pipelines.stream.history import ShardHistory
+from pipelines.stream.kept import Kept, State, append, kept
+from pipelines.stream.packing import pack, unpack
+from pipelines.stream.sink import Sink
+from pipelines.stream.totals import QuarantineRow, Totals, joined, shares_of_fold, shares_of_outcome
+
+TO_TOTALS: Final = "totals"
+# Messages older than this are being caught up with.
+LIVE_MS: Final = 5_000
+# How long, in catching up, events wait to be counted together, and totals to be written together.
+FOLD_SECONDS: Final = 3.0
+WRITE_SECONDS: Final = 5.0
+# Messages held before they are validated, by their bytes: about two blocks' worth.
+HELD_BYTES: Final = 16_000_000
+LOG: Final = logging.getLogger(__name__)
+
+
+def _global(value: Any) -> WindowedValue:
+    return WindowedValue(value, GlobalWindow().max_timestamp(), (GlobalWindow(),))
+
+
+def message_of(record: Any) -> Message:
+    """A record of Beam's Kafka source as a message."""
+    headers = record.headers or ()
+    marked = any(header.key == SYNTHETIC_HEADER and header.value == b"true" for header in headers)
+    return Message(record.topic, record.partition, record.offset, record.timestamp, record.value, marked)
+
+
+class TakeMessages(beam.DoFn):
+    """Messages of a bundle to accepted events by shard; what became of the records goes to their owner's totals."""
+
+    def __init__(self, settings: s.StreamSettings) -> None:
+        self._settings = settings
+        self._received = Metrics.counter("stream", "records received")
+        self._rejected = Metrics.counter("stream", "records rejected")
+        self._bundles = Metrics.distribution("stream", "messages a bundle")
+        self._seconds = Metrics.distribution("stream", "validation milliseconds")
+        self._held: list[Message] = []
+        self._bytes = 0
+        self._key: Key
+        self._checker: Checker
+
+    def setup(self) -> None:
+        """Great Expectations is imported once a worker."""
+        self._key = s.key_of(self._settings)
+        self._checker = Checker()
+
+    def start_bundle(self) -> None:
+        """Nothing is held at first."""
+        self._held, self._bytes = [], 0
+
+    def process(self, element: Any) -> Iterator[Any]:
+        """Holds the message; a long bundle is judged in parts."""
+        self._held.append(message_of(element))
+        self._bytes += len(element.value or b"")
+        if self._bytes > HELD_BYTES or len(self._held) >= BLOCK_ROWS:
+            yield from self._judged()
+
+    # Beam takes what finish_bundle yields; its own annotation says None.
+    def finish_bundle(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Judges what is held."""
+        for output in self._judged():
+            if isinstance(output, TaggedOutput):
+                yield TaggedOutput(output.tag, _global(output.value))
+            else:
+                yield _global(output)
+
+    def _judged(self) -> list[Any]:
+        if not self._held:
+            return []
+        begin, messages = time.monotonic(), self._held
+        self._held, self._bytes = [], 0
+        live = max(message.received_at for message in messages) > time.time() * 1000 - LIVE_MS
+        formed = form(messages)
+        verdicts = [validate.judge(block, self._key, self._checker.check) for block in formed.blocks]
+        outcome = Outcome.of([*map(of_verdict, verdicts), of_losses(formed.losses)])
+        accepted = pl.concat([empty_events(), *(verdict.accepted for verdict in verdicts)])
+        self._count(len(messages), outcome, begin)
+        return [
+            *((shard, (live, pack(rows))) for shard, rows in by_shard(accepted, self._settings.shards)),
+            *(
+                TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
+                for key, share in shares_of_outcome(outcome, live).items()
+            ),
+        ]
+
+    def _count(self, messages: int, outcome: Outcome, begin: float) -> None:
+        by_status = outcome.intake.group_by("status").agg(pl.col("records").sum())
+        counts = dict(by_status.iter_rows())
+        self._received.inc(counts.get("received", 0))
+        self._rejected.inc(counts.get("rejected", 0))
+        self._bundles.update(messages)
+        self._seconds.update(int((time.monotonic() - begin) * 1000))
+
+
+def by_shard(events: pl.DataFrame, number: int) -> list[tuple[int, pl.DataFrame]]:
+    """Event frames as history rows, one frame a shard that occurs."""
+    shard = shards.shard_of(events, number).alias("shard")
+    parts = with_copies(events).with_columns(shard).partition_by("shard", as_dict=True, include_key=False)
+    return [(int(str(key)), rows) for (key,), rows in parts.items()]
+
+
+SEGMENTS: Final = BagStateSpec("segments", BytesCoder())
+TOKEN: Final = ReadModifyWriteStateSpec("token", BytesCoder())
+ARRIVED: Final = BagStateSpec("arrived", BytesCoder())
+ARMED: Final = ReadModifyWriteStateSpec("armed", BooleanCoder())
+# A timer's specification also holds what is called when it fires, so each step has its own.
+FOLD_DUE: Final = TimerSpec("fold due", TimeDomain.REAL_TIME)
+WRITE_DUE: Final = TimerSpec("write due", TimeDomain.REAL_TIME)
+# Beam finds states, the timer and the key by these defaults.
+SEGMENTS_OF: Any = beam.DoFn.StateParam(SEGMENTS)
+TOKEN_OF: Any = beam.DoFn.StateParam(TOKEN)
+ARRIVED_OF: Any = beam.DoFn.StateParam(ARRIVED)
+ARMED_OF: Any = beam.DoFn.StateParam(ARMED)
+FOLD_TIMER: Any = beam.DoFn.TimerParam(FOLD_DUE)
+WRITE_TIMER: Any = beam.DoFn.TimerParam(WRITE_DUE)
+KEY: Any = beam.DoFn.KeyParam
+
+
+def arm(timer: Any, armed: Any, seconds: float) -> None:
+    """The timer will fire; one that is armed is left alone, since a timer set again and again may never fire."""
+    if not armed.read():
+        timer.set(Timestamp.now() + seconds)
+        armed.write(True)
+
+
+class FoldShards(beam.DoFn):
+    """Events by shard to the shares of what they change. One count a bundle, whatever the number of shards."""
+
+    def __init__(self, settings: s.StreamSettings) -> None:
+        self._settings = settings
+        self._counted = Metrics.counter("stream", "events counted")
+        self._broken = Metrics.counter("stream", "folds out of balance")
+        self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
+        self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
+        self._folds: dict[int, tuple[pl.DataFrame, pl.DataFrame]] = {}
+        self._live = False
+        self._out: list[tuple[str, bytes]] = []
+
+    def start_bundle(self) -> None:
+        """Nothing is held at first."""
+        self._folds, self._out, self._live = {}, [], False
+
+    def process(  # noqa: PLR0913, PLR0917 - Beam hands over each state and the timer by a parameter
+        self,
+        element: tuple[int, tuple[bool, bytes]],
+        segments: Any = SEGMENTS_OF,
+        token: Any = TOKEN_OF,
+        arrived: Any = ARRIVED_OF,
+        armed: Any = ARMED_OF,
+        timer: Any = FOLD_TIMER,
+    ) -> None:
+        """Takes live events into the history at once; others wait for the timer."""
+        shard, (live, packed) = element
+        if live:
+            self._live = True
+            self._take(shard, State(segments, token), arrived, [packed])
+        else:
+            arrived.add(packed)
+            arm(timer, armed, FOLD_SECONDS)
+
+    @on_timer(FOLD_DUE)
+    def due(
+        self,
+        shard: int = KEY,
+        segments: Any = SEGMENTS_OF,
+        token: Any = TOKEN_OF,
+        arrived: Any = ARRIVED_OF,
+        armed: Any = ARMED_OF,
+    ) -> None:
+        """Takes what has waited."""
+        armed.clear()
+        self._take(shard, State(segments, token), arrived, [])
+
+    def _take(self, shard: int, state: State, arrived: Any, packed: list[bytes]) -> None:
+        waiting = list(arrived.read())
+        events = distinct(unpack([*waiting, *packed]))
+        if events.is_empty():
+            return
+        if shard in self._folds:
+            self._count()
+        history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
+        self._folds[shard] = (history.value.touched_by(events), events)
+        history.value.add(events)
+        append(history, state, pack(events), lambda: pack(history.value.since_baseline))
+        if waiting:
+            arrived.clear()
+        self._state_bytes.update(history.size)
+
+    def _loaded(self, shard: int, packed: Iterable[bytes]) -> ShardHistory:
+        history = ShardHistory(s.baseline_of(self._settings, shard))
+        history.add(unpack(packed))
+        return history
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The shares of all that the bundle's events change."""
+        self._count()
+        yield from map(_global, self._out)
+        self._out = []
+
+    def _count(self) -> None:
+        if not self._folds:
+            return
+        begin = time.monotonic()
+        before = pl.concat([touched for touched, _ in self._folds.values()])
+        arrived = pl.concat([events for _, events in self._folds.values()])
+        after = distinct(pl.concat([before, arrived]))
+        counted = change(before, after)
+        records = int(arrived["copies"].sum())
+        if int(counted.intake["records"].sum()) != records:
+            self._broken.inc()
+            LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
+        shares = shares_of_fold(counted, after["source"].unique().to_list(), self._live)
+        self._out += [(key, pickle.dumps(share)) for key, share in shares.items()]
+        self._folds = {}
+        self._counted.inc(records)
+        self._milliseconds.update(int((time.monotonic() - begin) * 1000))
+
+
+class KeepTotals(beam.DoFn):
+    """Shares to absolute totals in state, and these to the store: one transaction a bundle."""
+
+    def __init__(self, settings: s.StreamSettings) -> None:
+        self._settings = settings
+        self._written = Metrics.counter("stream", "cells written")
+        self._milliseconds = Metrics.distribution("stream", "write milliseconds")
+        self._turned_away: dict[str, list[QuarantineRow]] = {}
+        self._wanted: dict[str, Kept[Totals]] = {}
+        self._sink: Sink
+
+    def setup(self) -> None:
+        """One sink a worker."""
+        self._sink = Sink.of(self._settings)
+
+    def start_bundle(self) -> None:
+        """Nothing is to be written at first."""
+        self._turned_away, self._wanted = {}, {}
+
+    def process(
+        self,
+        element: tuple[str, bytes],
+        segments: Any = SEGMENTS_OF,
+        token: Any = TOKEN_OF,
+        armed: Any = ARMED_OF,
+        timer: Any = WRITE_TIMER,
+    ) -> None:
+        """Adds a share; it is written with this bundle, or by the timer where no one waits for it."""
+        key, data = element
+        state, share = State(segments, token), pickle.loads(data)  # noqa: S301 - our own step made it
+        totals = self._totals(key, state)
+        totals.value.add(share)
+        lasting = pickle.dumps(replace(share, quarantined=())) if share.quarantined else data
+        append(totals, state, lasting, lambda: pickle.dumps(totals.value.as_share()))
+        if share.live or share.quarantined:
+            self._wanted[key] = totals
+            self._turned_away.setdefault(key, []).extend(share.quarantined)
+        else:
+            arm(timer, armed, WRITE_SECONDS)
+
+    @on_timer(WRITE_DUE)
+    def due(self, key: str = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
+        """What has waited is to be written with this bundle."""
+        armed.clear()
+        self._wanted[key] = self._totals(key, State(segments, token))
+
+    def _totals(self, key: str, state: State) -> Kept[Totals]:
+        return kept((self._settings.run_id, "totals", key), state, lambda packed: _loaded(key, packed))
+
+    def finish_bundle(self) -> None:
+        """Writes what is wanted."""
+        if not self._wanted:
+            return
+        begin = time.monotonic()
+        portions = [
+            held.value.portion(held.fence, self._turned_away.get(key, [])) for key, held in self._wanted.items()
+        ]
+        fences = self._sink.write([held.value for held in self._wanted.values()], portions)
+        for key, held in self._wanted.items():
+            held.fence = fences[key]
+            held.value.forget_changes()
+        self._written.inc(sum(portion.cells.height for portion in portions))
+        self._milliseconds.update(int((time.monotonic() - begin) * 1000))
+
+
+def _loaded(key: str, packed: Iterable[bytes]) -> Totals:
+    totals = Totals(key)
+    totals.add(joined([pickle.loads(data) for data in packed]))  # noqa: S301 - our own step made it
+    return totals
