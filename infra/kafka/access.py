@@ -4,6 +4,7 @@ Every source is a principal of its own, by its `source_id`: it writes its own to
 `pipeline` reads all sources' topics, makes those that lack, and writes rejections. `admin` may do everything.
 """
 
+import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,9 +68,7 @@ def grant(client: Mapping[str, Any], passwords: Mapping[str, str], wanted: Itera
     `client` is the configuration of a client of kafka-python that may do all. Principals without a password here are
     left alone. Raises ClusterError for what the broker refuses.
     """
-    from kafka import KafkaAdminClient  # noqa: PLC0415 - it takes a while, and `rollout --help` passes by
-
-    admin = KafkaAdminClient(**client)
+    admin = _words().KafkaAdminClient(**client)
     try:
         refused = [*_let_in(admin, passwords), *_permit(admin, set(passwords), wanted)]
     finally:
@@ -78,11 +77,15 @@ def grant(client: Mapping[str, Any], passwords: Mapping[str, str], wanted: Itera
         raise ClusterError(f"The broker does not take all principals and rights: {refused[0]}.")
 
 
-def _let_in(admin: Any, passwords: Mapping[str, str]) -> list[str]:
-    from kafka.admin import UserScramCredentialUpsertion  # noqa: PLC0415 - as above
+def _words() -> Any:
+    """What kafka-python's administration speaks in: imported when used, and newer than the stubs of type checkers."""
+    return importlib.import_module("kafka.admin")
 
+
+def _let_in(admin: Any, passwords: Mapping[str, str]) -> list[str]:
+    upsertion = _words().UserScramCredentialUpsertion
     told = admin.alter_user_scram_credentials(
-        [UserScramCredentialUpsertion(principal, MECHANISM, password) for principal, password in passwords.items()]
+        [upsertion(principal, MECHANISM, password) for principal, password in passwords.items()]
     )
     return [f"{principal}: {error}" for principal, error in told.items() if error]
 
@@ -101,8 +104,7 @@ def _permit(admin: Any, principals: set[str], wanted: Iterable[Right]) -> list[s
 
 
 def _acl(right: Right) -> Any:
-    from kafka import admin  # noqa: PLC0415 - as above
-
+    admin = _words()
     kind = admin.ACLResourcePatternType.PREFIXED if right.prefixed else admin.ACLResourcePatternType.LITERAL
     pattern = admin.ResourcePattern(admin.ResourceType[right.resource], right.name, kind)
     operation, allow = admin.ACLOperation[right.operation], admin.ACLPermissionType.ALLOW
@@ -110,7 +112,6 @@ def _acl(right: Right) -> Any:
 
 
 def _every_acl() -> Any:
-    from kafka import admin  # noqa: PLC0415 - as above
-
+    admin = _words()
     pattern = admin.ResourcePatternFilter(admin.ResourceType.ANY, None, admin.ACLResourcePatternType.ANY)
     return admin.ACLFilter(None, None, admin.ACLOperation.ANY, admin.ACLPermissionType.ANY, pattern)

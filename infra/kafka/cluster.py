@@ -13,6 +13,7 @@ from infra.processes import (
     Place,
     Program,
     State,
+    alone,
     is_listening,
     running,
     start,
@@ -77,14 +78,15 @@ def up(home: Path, settings: ClusterSettings, say: Say, extra: Extra | None = No
     """The broker runs and answers; gives its address. Raises ClusterError."""
     chosen, place, folder = extra or Extra(), place_of(home), home / "kafka"
     ready = chosen.ready or answers
-    if running(place, NAME) is None:
-        require_java()
-        say("Installing Kafka, where it is not yet")
-        installed(folder / "lib", POM, jars(POM))
-        (folder / "server.properties").write_text(properties(home, settings, chosen), encoding="utf-8")
-        _format(folder, chosen)
-        say("Starting Kafka")
-        start(place, _program(folder, settings))
+    with alone(folder):
+        if running(place, NAME) is None:
+            require_java()
+            say("Installing Kafka, where it is not yet")
+            installed(folder / "lib", [POM], jars(POM))
+            (folder / "server.properties").write_text(properties(home, settings, chosen), encoding="utf-8")
+            _format(folder, chosen)
+            say("Starting Kafka")
+            start(place, _program(folder, settings))
     wait_until(lambda: ready(settings.kafka), place, NAME, READY_SECONDS)
     return settings.kafka
 

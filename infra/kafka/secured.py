@@ -87,6 +87,17 @@ def up_secured(home: Path, settings: ClusterSettings, say: Say, sources: Sequenc
     return address
 
 
+def environment(home: Path, principal: str = ADMIN) -> tuple[str, ...]:
+    """Lines for a shell, by which `rollout` logs in at the secured broker under a home as a principal."""
+    secured = Secured(home)
+    return (
+        f"export ROLLOUT_KAFKA_SECURITY_PROTOCOL={PROTOCOL}",
+        f"export ROLLOUT_KAFKA_USERNAME={principal}",
+        f"export ROLLOUT_KAFKA_PASSWORD_FILE={secured.password_file(principal)}",
+        f"export ROLLOUT_KAFKA_CA_FILE={secured.ca}",
+    )
+
+
 def extra(secured: Secured) -> cluster.Extra:
     """What makes a broker a secured one; the files that its properties name are there afterwards."""
     made = secured.certificates()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +18,25 @@ INCOMPLETE = 1
 
 @kafka.command("up")
 @explained
-def kafka_up() -> None:
-    """Start the broker, installing it first if need be; print its address when it answers."""
-    from infra.kafka import cluster
+def kafka_up(
+    secure: Annotated[
+        bool, typer.Option("--secure", help="TLS, and a password and rights of its own for every source.")
+    ] = False,
+) -> None:
+    """Start the broker, installing it first if need be; print its address when it answers.
+
+    A broker once started with --secure stays secured.
+    """
+    from infra.kafka import cluster, secured
     from infra.settings import cluster_settings
 
-    typer.echo(cluster.up(_home(), cluster_settings(), _say))
+    home = _home()
+    if secure or secured.is_secured(home):
+        typer.echo(secured.up_secured(home, cluster_settings(), _say))
+        for line in secured.environment(home):
+            _say(line)
+    else:
+        typer.echo(cluster.up(home, cluster_settings(), _say))
 
 
 @kafka.command("down")

@@ -19,14 +19,40 @@ Dirt = Annotated[float, typer.Option(min=0, max=1, help="How much of what real d
 
 @explained
 def generate(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write <source_id>/<name>.avro files under.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write <source_id>/<name>.avro files under.")
+    ] = None,
+    live: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="RATE", help="Instead, play so many events a second into the log; 0: no limit."),
+    ] = None,
+    kafka: Annotated[str | None, typer.Option(metavar="BOOTSTRAP", help="The log to play into.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Stop playing after so long.")
+    ] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="Stop playing after so many events.")] = None,
     meters: Meters = 60_000,
     seed: Seed = 1,
     until: Until = UNTIL,
     dirt: Dirt = 0.0,
 ) -> None:
-    """Write a synthetic Britain as Avro files, as suppliers and the DCC would send them."""
-    make(out, (meters, seed, dirt), until)
+    """Write a synthetic Britain as Avro files, as suppliers and the DCC would send them, or play it into the log.
+
+    With --live it is played event by event in the order of reporting, until it is over or stopped with Ctrl+C, and
+    nothing is kept on disk.
+    """
+    if (out is None) == (live is None):
+        fail("Say where the synthetic Britain is to go: into files with --out DIR, or into the log with --live RATE.")
+    if out is not None:
+        if kafka is not None or seconds is not None or events is not None:
+            fail("--kafka, --for and --events go with --live RATE, not with --out DIR.")
+        make(out, (meters, seed, dirt), until)
+    elif live is not None:
+        if kafka is None:
+            fail("--live wants the log to play into: --kafka BOOTSTRAP, such as 127.0.0.1:9092.")
+        from pipelines.cli.playing import Pace, play_britain
+
+        play_britain(kafka, (meters, seed, dirt), _day(until), Pace(live, seconds, events))
 
 
 def make(out: Path, size: tuple[int, int, float], until: str) -> None:
@@ -34,10 +60,7 @@ def make(out: Path, size: tuple[int, int, float], until: str) -> None:
     from pipelines.synthetic import Plan, generate, report_lines
     from schemas.tables import SYNTHETIC_NOTICE
 
-    try:
-        last = date.fromisoformat(until)
-    except ValueError:
-        fail(f"--until wants a date such as {UNTIL}, not {until!r}.")
+    last = _day(until)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fail(f"{out} is not an empty folder; generate into a new one, so that two Britains do not mix.")
     meters, seed, dirt = size
@@ -45,6 +68,13 @@ def make(out: Path, size: tuple[int, int, float], until: str) -> None:
     for line in report_lines(report):
         typer.echo(line)
     typer.echo(f"{SYNTHETIC_NOTICE}.")
+
+
+def _day(until: str) -> date:
+    try:
+        return date.fromisoformat(until)
+    except ValueError:
+        fail(f"--until wants a date such as {UNTIL}, not {until!r}.")
 
 
 def _say(what: str, share: float) -> None:

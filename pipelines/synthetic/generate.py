@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
+import polars as pl
 
 from pipelines.quarterly.calendar import day_end_ms
 from pipelines.synthetic.dirt import damage
@@ -13,14 +15,28 @@ from pipelines.synthetic.simulate import new_world, quarter_number_of, simulate
 from pipelines.synthetic.soiling import Soil
 from pipelines.synthetic.state import World
 from pipelines.synthetic.targets import FIRST, LAST, OPENING
+from pipelines.synthetic.truth import Truth
 from pipelines.synthetic.writing import Lists, Writer, bad_points, lists_of
 from schemas.geography import region_codes
+
+Progress = Callable[[str, float], None]
+
+
+class TakesEvents(Protocol):
+    """Who is handed the events of a Britain, part by part."""
+
+    def write(self, frames: dict[str, pl.DataFrame]) -> None:
+        """Takes a frame of events for each record."""
+        ...
+
+
+Taker = TypeVar("Taker", bound=TakesEvents)
 
 # Events held in memory before they are written.
 _PENDING = 3_000_000
 
 
-def generate(out: Path, plan: Plan, progress: Callable[[str, float], None]) -> Report:
+def generate(out: Path, plan: Plan, progress: Progress) -> Report:
     """Writes Avro files as `<source_id>/<Record>-<part>-<number>.avro` under `out` and says how close they came.
 
     The same plan gives the same bytes. `progress` hears what is being done and the fraction done. Raises OSError where
@@ -29,25 +45,30 @@ def generate(out: Path, plan: Plan, progress: Callable[[str, float], None]) -> R
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"The folder {out} is not empty.")
     out.mkdir(parents=True, exist_ok=True)
+    truth, writer = lived(plan, progress, lambda lists, soil: Writer(out, lists, plan.seed, soil))
+    if writer.soil is not None:
+        writer.files += damage(writer.soil, out)
+    progress("Done", 1.0)
+    return report_of(plan, truth, writer.files, writer.events)
+
+
+def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None], Taker]) -> tuple[Truth, Taker]:
+    """Lives through a plan and hands its events on; gives what is true, and who took them, as `taking` made it."""
     progress("Opening position", 0.0)
     world = new_world(plan)
     lists = lists_of(world)
-    soil = _soil(plan, world, lists) if plan.dirt else None
-    writer = Writer(out, lists, plan.seed, soil)
+    taker = taking(lists, _soil(plan, world, lists) if plan.dirt else None)
     last = quarter_number_of(plan.until)
 
     def each(quarter: int) -> None:
         progress("Quarters", 0.8 * (quarter - FIRST + 1) / (last - FIRST + 1))
         if world.recorder.events > _PENDING:
-            writer.write(world.recorder.take())
+            taker.write(world.recorder.take())
 
     truth = simulate(world, last, each)
-    progress("Writing files", 0.8)
-    writer.write(world.recorder.take())
-    if soil is not None:
-        writer.files += damage(soil, out)
-    progress("Done", 1.0)
-    return report_of(plan, truth, writer.files, writer.events)
+    progress("Writing events", 0.8)
+    taker.write(world.recorder.take())
+    return truth, taker
 
 
 def _soil(plan: Plan, world: World, lists: Lists) -> Soil:

@@ -120,6 +120,15 @@ def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
     return places[: len(by_fuel[0])], places[len(by_fuel[0]) : len(copied)], places[len(copied) :]
 
 
+def sent(frames: dict[str, pl.DataFrame], numbers: tuple[int, int], soil: Soil | None) -> dict[str, pl.DataFrame]:
+    """The frames with event ids and an `owner`, and spoiled where there is soil; `numbers` are seed and part."""
+    named = {
+        record: event_ids(frame, (*numbers, number)).with_columns(owner=pl.col("source_id"))
+        for number, (record, frame) in enumerate(frames.items())
+    }
+    return named if soil is None else soiled(soil, named)
+
+
 def _grouped(frame: pl.DataFrame) -> Ints:
     """A number for the files of each row: the owner's place, and behind it the delivery."""
     lot = frame["lot"].to_numpy() if "lot" in frame.columns else np.zeros(frame.height, dtype=np.int8)
@@ -143,11 +152,7 @@ class Writer:
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
         """Gives events ids and writes them in each source's order of reporting, in files of FILE_EVENTS at most."""
-        named = {
-            record: event_ids(frame, (self.seed, self.part, number)).with_columns(owner=pl.col("source_id"))
-            for number, (record, frame) in enumerate(frames.items())
-        }
-        for record, frame in (named if self.soil is None else soiled(self.soil, named)).items():
+        for record, frame in sent(frames, (self.seed, self.part), self.soil).items():
             self._write_record(record, frame)
         self.part += 1
 
