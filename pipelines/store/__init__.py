@@ -6,4 +6,14 @@ from pipelines.store.opening import open_store
 from pipelines.store.records import ReleaseRecord, RunRecord
 from pipelines.store.store import Store
 
-__all__ = ["Fenced", "NotAllowed", "OutputError", "Portion", "ReleaseRecord", "RunRecord", "Store", "StoreError", "open_store"]
+__all__ = [
+    "Fenced",
+    "NotAllowed",
+    "OutputError",
+    "Portion",
+    "ReleaseRecord",
+    "RunRecord",
+    "Store",
+    "StoreError",
+    "open_store",
+]

@@ -8,16 +8,18 @@ refused: there is a newer one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.rows import fitted, insert_rows, upsert_rows
+from pipelines.store.rows import fitted, insert_rows, schema_of, upsert_rows
 from pipelines.store.tables import FENCES, STORED
 from schemas.tables import LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE, Table
 
-VALUE = {LEDGER_CELLS.name: "value", LEDGER_INTAKE.name: "records"}
+VALUES: Final = {LEDGER_CELLS.name: "value", LEDGER_INTAKE.name: "records", LEDGER_QUARANTINE.name: "rows"}
+FRAMES: Final = {LEDGER_CELLS.name: "cells", LEDGER_INTAKE.name: "intake", LEDGER_QUARANTINE.name: "rejections"}
 
 
 class Fenced(RuntimeError):
@@ -46,33 +48,46 @@ def write(connection: sa.Connection, run_id: str, portions: Sequence[Portion], n
     """All portions are written, none or all; gives each key's fencing number. Raises Fenced."""
     # Two writers take their keys' rows in the same order, so neither waits for the other in a circle.
     ordered = sorted(portions, key=lambda portion: portion.key)
+    _require_own_rows(ordered)
     fences = {portion.key: _fence(connection, run_id, portion, now) for portion in ordered}
-    for portion in ordered:
-        if portion.fence is None:
-            _clear(connection, run_id, portion.key)
-    _totals(connection, run_id, LEDGER_CELLS, [portion.cells for portion in ordered])
-    _totals(connection, run_id, LEDGER_INTAKE, [portion.intake for portion in ordered])
-    _rejections(connection, run_id, pl.concat([portion.rejections for portion in ordered]))
-    _quarantined(connection, run_id, pl.concat([portion.quarantined for portion in ordered]))
+    whole = [portion for portion in ordered if portion.fence is None]
+    for portion in whole:
+        _clear(connection, run_id, portion.key)
+    changed = [portion for portion in ordered if portion.fence is not None]
+    for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE):
+        _add(connection, run_id, table, _totals(whole, table))
+        _put(connection, run_id, table, _totals(changed, table))
+    _keep(connection, run_id, pl.concat([portion.quarantined for portion in ordered]))
     return fences
 
 
+def _require_own_rows(portions: Sequence[Portion]) -> None:
+    """Raises ValueError, since it is our fault, for a key that comes twice or rows that are another key's."""
+    if len({portion.key for portion in portions}) < len(portions):
+        raise ValueError("a key comes twice in one transaction")
+    for portion in portions:
+        owners = (portion.cells["source_id"], *(rows["owner"] for rows in (portion.intake, portion.rejections)))
+        for names in (*owners, portion.quarantined["owner"]):
+            if (names != portion.key).any():
+                raise ValueError(f"a portion of {portion.key or 'no source'} has rows of another")
+
+
 def _fence(connection: sa.Connection, run_id: str, portion: Portion, now: datetime) -> int:
-    at = (FENCES.c.run_id == run_id) & (FENCES.c.key == portion.key)
-    bump = FENCES.c.number + 1 if portion.fence is None else FENCES.c.number
-    condition = at if portion.fence is None else at & (FENCES.c.number == portion.fence)
-    number = connection.scalar(
-        sa.update(FENCES).where(condition).values(number=bump, written_at=now).returning(FENCES.c.number)
-    )
-    if number is not None:
-        return number
-    if portion.fence is not None:
+    """The number that the key is written under from now on; others wait for the key until the transaction ends."""
+    if portion.fence is None:
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(FENCES)
+        first = insert.values(run_id=run_id, key=portion.key, number=1, written_at=now)
+        next_one = {"number": FENCES.c.number + 1, "written_at": now}
+        taken = first.on_conflict_do_update(index_elements=["run_id", "key"], set_=next_one)
+        return connection.execute(taken.returning(FENCES.c.number)).scalar_one()
+    ours = (FENCES.c.run_id == run_id) & (FENCES.c.key == portion.key) & (FENCES.c.number == portion.fence)
+    if connection.execute(sa.update(FENCES).where(ours).values(written_at=now)).rowcount != 1:
         raise Fenced(f"Another worker writes {portion.key or 'the cells of no source'} of run {run_id}.")
-    connection.execute(sa.insert(FENCES), {"run_id": run_id, "key": portion.key, "number": 1, "written_at": now})
-    return 1
+    return portion.fence
 
 
 def _clear(connection: sa.Connection, run_id: str, key: str) -> None:
+    """No totals of the key are there; rows with provenance stay."""
     cells, intake, rows = (STORED[table.name].c for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE))
     for table, condition in (
         (LEDGER_CELLS, (cells.run_id == run_id) & (cells.source_id == key)),
@@ -82,46 +97,46 @@ def _clear(connection: sa.Connection, run_id: str, key: str) -> None:
         connection.execute(sa.delete(STORED[table.name]).where(condition))
 
 
-def _totals(connection: sa.Connection, run_id: str, table: Table, frames: list[pl.DataFrame]) -> None:
-    totals, value = pl.concat(frames), VALUE[table.name]
-    gone = totals.filter(pl.col(value) == 0)
-    if gone.height:
-        _delete(connection, run_id, table, gone)
+def _totals(portions: Sequence[Portion], table: Table) -> pl.DataFrame:
+    frames = [getattr(portion, FRAMES[table.name]) for portion in portions]
+    return pl.concat([pl.DataFrame(schema=schema_of(table, "run_id")), *frames])
+
+
+def _add(connection: sa.Connection, run_id: str, table: Table, totals: pl.DataFrame) -> None:
+    """Totals that are not 0 are there; none of their keys was."""
+    kept = fitted(table, totals.filter(pl.col(VALUES[table.name]) != 0), "run_id")
+    insert_rows(connection, table, ("run_id", run_id), kept)
+
+
+def _put(connection: sa.Connection, run_id: str, table: Table, totals: pl.DataFrame) -> None:
+    """Totals stand in place of those of the same keys; 0 leaves none."""
+    if table is LEDGER_QUARANTINE:
+        # Without a key of its own. Below 0 where what the baseline rejected is lifted since; readers add the two.
+        _delete(connection, run_id, table, totals.select("owner", "record_type", "reason_code", "provenance"))
+        _add(connection, run_id, table, totals)
+        return
+    value = VALUES[table.name]
+    _delete(connection, run_id, table, totals.filter(pl.col(value) == 0).drop(value))
     kept = fitted(table, totals.filter(pl.col(value) != 0), "run_id")
     upsert_rows(connection, table, ("run_id", run_id), kept)
 
 
 def _delete(connection: sa.Connection, run_id: str, table: Table, rows: pl.DataFrame) -> None:
-    stored, names = STORED[table.name], [name for name in table.key if name != "run_id"]
-    condition = sa.and_(stored.c.run_id == run_id, *(stored.c[name] == sa.bindparam(f"of_{name}") for name in names))
-    wanted = rows.select(pl.col(name).alias(f"of_{name}") for name in names).to_dicts()
-    connection.execute(sa.delete(stored).where(condition), wanted)
-
-
-def _rejections(connection: sa.Connection, run_id: str, rows: pl.DataFrame) -> None:
+    """The rows of a table that have such values are not there."""
     if rows.is_empty():
         return
-    stored = STORED[LEDGER_QUARANTINE.name]
-    names = ("owner", "record_type", "reason_code", "provenance")
-    condition = sa.and_(stored.c.run_id == run_id, *(stored.c[name] == sa.bindparam(f"of_{name}") for name in names))
-    connection.execute(
-        sa.delete(stored).where(condition), rows.select(pl.col(name).alias(f"of_{name}") for name in names).to_dicts()
-    )
-    # Below 0 where what the baseline rejected has been lifted since; readers add the two.
-    kept = fitted(LEDGER_QUARANTINE, rows.filter(pl.col("rows") != 0), "run_id")
-    insert_rows(connection, LEDGER_QUARANTINE, ("run_id", run_id), kept)
+    stored = STORED[table.name]
+    each = sa.and_(stored.c.run_id == run_id, *(stored.c[name] == sa.bindparam(f"of_{name}") for name in rows.columns))
+    connection.execute(sa.delete(stored).where(each), rows.rename(lambda name: f"of_{name}").to_dicts())
 
 
-def _quarantined(connection: sa.Connection, run_id: str, rows: pl.DataFrame) -> None:
+def _keep(connection: sa.Connection, run_id: str, rows: pl.DataFrame) -> None:
+    """Rows with provenance are there once: read again after a restart, a message gives the same rows."""
     if rows.is_empty():
         return
-    stored: Any = STORED[LEDGER_QUARANTINE.name]
-    # Read again after a restart, a message gives the same rows.
-    distinct = rows.unique(maintain_order=True)
-    for part in distinct.select("owner", "provenance").unique().iter_slices(500):
-        at = sa.tuple_(stored.c.owner, stored.c.provenance).in_(part.rows())
-        connection.execute(sa.delete(stored).where(stored.c.run_id == run_id, at))
-    insert_rows(connection, LEDGER_QUARANTINE, ("run_id", run_id), fitted(LEDGER_QUARANTINE, distinct, "run_id"))
+    distinct = fitted(LEDGER_QUARANTINE, rows.unique(maintain_order=True), "run_id")
+    _delete(connection, run_id, LEDGER_QUARANTINE, distinct.select("owner", "provenance").unique())
+    insert_rows(connection, LEDGER_QUARANTINE, ("run_id", run_id), distinct)
 
 
 def summed(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
@@ -129,7 +144,7 @@ def summed(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     if table is LEDGER_QUARANTINE:
         placed = frame.filter(pl.col("provenance") != "")
         return pl.concat([placed, _added(frame.filter(pl.col("provenance") == ""), "rows")])
-    return _added(frame, VALUE[table.name])
+    return _added(frame, VALUES[table.name])
 
 
 def _added(frame: pl.DataFrame, value: str) -> pl.DataFrame:

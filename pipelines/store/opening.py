@@ -22,24 +22,22 @@ def open_store(url: str, create: bool = False) -> Store:
     """A store whose layout we know. No file is made before the first run is written.
 
     `url` is such as sqlite:///rollout.db, the plain path of a SQLite file, or postgresql://user@host/database; with
-    `create` there need not be a store in the file yet. Raises StoreError.
+    `create` the file need not be there yet. Raises StoreError.
     """
     store = Store(_backend(url, create))
     store.require_layout()
     return store
 
 
-def postgres(url: str) -> PostgresBackend | None:
+def server(url: str) -> PostgresBackend | None:
     """The database of PostgreSQL that an address names; None where it names none. Raises StoreError."""
-    if not url.startswith("postgresql"):
-        return None
-    return PostgresBackend(_understood(url))
+    return PostgresBackend(_understood(url)) if url.startswith("postgresql") else None
 
 
 def _backend(url: str, create: bool) -> Backend:
-    server = postgres(url)
-    if server is not None:
-        return server
+    named = server(url)
+    if named is not None:
+        return named
     path = _sqlite_path(url)
     _require_file(path, create)
     return SqliteBackend(path, create)
@@ -60,7 +58,7 @@ def _understood(text: str) -> sa.URL:
     try:
         return sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
-        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}.") from error
+        raise StoreError(f"The store's address is not understood; write it as {EXAMPLE} or {POSTGRES}.") from error
 
 
 def _named(path: str) -> Path:

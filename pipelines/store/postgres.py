@@ -8,7 +8,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
@@ -62,13 +61,16 @@ class PostgresBackend:
         shown = url.set(password=None, drivername="postgresql").difference_update_query(["password", "sslpassword"])
         self._name = shown.render_as_string()
         password = url.password or (None if "password" in url.query else StoreEnvironment().secret())
-        self._engine = sa.create_engine(
-            url.set(drivername="postgresql+psycopg", password=password),
-            # A connection that a restart of the server has cut is not handed out.
-            pool_pre_ping=True,
-            pool_size=1,
-            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "rollout"},
-        )
+        try:
+            self._engine = sa.create_engine(
+                url.set(drivername="postgresql+psycopg", password=password),
+                # A connection that a restart of the server has cut is not handed out.
+                pool_pre_ping=True,
+                pool_size=1,
+                connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "rollout"},
+            )
+        except ImportError as error:
+            raise StoreError("The driver of PostgreSQL is not installed; install the extra `postgresql`.") from error
         weakref.finalize(self, self._engine.dispose)
 
     @property
@@ -115,20 +117,20 @@ class PostgresBackend:
     def _faults_as_sentences(self) -> Generator[None]:
         try:
             yield
+        except exc.IntegrityError:
+            raise
         except exc.DBAPIError as error:
-            if error.orig is None or isinstance(error.orig, psycopg.IntegrityError):
-                raise
-            refusal = self._refusal(error.orig)
+            refusal = self._refusal(error)
             if refusal is None:
                 raise
             raise refusal from error
 
-    def _refusal(self, error: BaseException) -> StoreError | None:
+    def _refusal(self, error: exc.DBAPIError) -> StoreError | None:
         """What is wrong as one sentence; None where it is our fault."""
-        state = getattr(error, "sqlstate", None)
-        if state is None and isinstance(error, psycopg.OperationalError):
-            state = next((code for words, code in WORDS if words in str(error)), None)
-        sentence = SENTENCES.get(state or "", AWAY if isinstance(error, psycopg.OperationalError) else None)
+        state, away = getattr(error.orig, "sqlstate", None), isinstance(error, exc.OperationalError)
+        if state is None and away:
+            state = next((code for words, code in WORDS if words in str(error.orig)), None)
+        sentence = SENTENCES.get(state or "", AWAY if away else None)
         if sentence is None:
             return None
         kind = NotAllowed if state == NOT_ALLOWED else StoreConflict if state in CONFLICTS else StoreError

@@ -1,11 +1,13 @@
 """Frames into tables and back, a slice at a time, so that no more than a slice is ever Python objects."""
 
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipelines.store.copying import copy_rows, upsert_many
 from pipelines.store.tables import STORED
 from schemas.tables import LEDGER_CELLS, Table
 
@@ -13,7 +15,16 @@ SLICE_ROWS = 20_000
 ORDERED_BY = 4
 # So many rows are written sooner one by one than through a table of their own.
 FEW_ROWS = 200
+POSTGRESQL = "postgresql"
 POLARS_TYPES: dict[str, type[pl.DataType]] = {"text": pl.String, "integer": pl.Int64}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement's text; its parameters go by position or by name."""
+
+    text: str
+    positional: bool
 
 
 def schema_of(table: Table, without: str) -> dict[str, type[pl.DataType]]:
@@ -50,34 +61,24 @@ def _nearly_in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 def insert_rows(connection: sa.Connection, table: Table, first: tuple[str, str], frame: pl.DataFrame) -> None:
     """All rows of a fitted frame are in the table; `first` is a column's name and the value all rows have in it."""
-    rows = _with_first(table, first, frame)
-    if connection.dialect.name == "postgresql":
-        copy_rows(connection, table, table.name, rows)
+    if frame.is_empty():
         return
-    _execute(connection, sa.insert(STORED[table.name]), rows)
+    rows = _with_first(table, first, frame)
+    if connection.dialect.name == POSTGRESQL:
+        copy_rows(connection, table.name, rows)
+    else:
+        _execute(connection, _insert(table, connection.dialect), rows)
 
 
 def upsert_rows(connection: sa.Connection, table: Table, first: tuple[str, str], frame: pl.DataFrame) -> None:
-    """As `insert_rows`, but a row whose key is there already takes its place."""
-    rows, stored = _with_first(table, first, frame), STORED[table.name]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    if dialect is sqlite or rows.height <= FEW_ROWS:
-        insert = dialect.insert(stored)
-        _execute(
-            connection,
-            insert.on_conflict_do_update(index_elements=table.key, set_=_others(table, insert.excluded)),
-            rows,
-        )
+    """As `insert_rows`, but a row whose key is there already is replaced."""
+    if frame.is_empty():
         return
-    copied = f"new_{table.name}"
-    connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {copied} (LIKE {table.name}) ON COMMIT DELETE ROWS"
-    )
-    copy_rows(connection, table, copied, rows)
-    source = sa.table(copied, *(sa.column(name) for name in table.column_names))
-    insert = postgresql.insert(stored).from_select(table.column_names, sa.select(source))
-    connection.execute(insert.on_conflict_do_update(index_elements=table.key, set_=_others(table, insert.excluded)))
-    connection.execute(sa.delete(source))
+    rows = _with_first(table, first, frame)
+    if connection.dialect.name == POSTGRESQL and rows.height > FEW_ROWS:
+        upsert_many(connection, table, rows)
+    else:
+        _execute(connection, _upsert(table, connection.dialect), rows)
 
 
 def _with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:
@@ -85,29 +86,24 @@ def _with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl
     return frame.select(pl.lit(value).alias(name), pl.all()).select(table.column_names)
 
 
-def _others(table: Table, excluded: Any) -> dict[str, Any]:
-    return {name: excluded[name] for name in table.column_names if name not in table.key}
+@cache
+def _insert(table: Table, dialect: sa.Dialect) -> Statement:
+    compiled = sa.insert(STORED[table.name]).compile(dialect=dialect)
+    return Statement(str(compiled), dialect.positional)
 
 
-def _execute(connection: sa.Connection, statement: Any, rows: pl.DataFrame) -> None:
-    compiled = statement.compile(dialect=connection.dialect, column_keys=rows.columns)
+@cache
+def _upsert(table: Table, dialect: sa.Dialect) -> Statement:
+    insert = (postgresql if dialect.name == POSTGRESQL else sqlite).insert(STORED[table.name])
+    others = {name: insert.excluded[name] for name in table.column_names if name not in table.key}
+    upsert = insert.on_conflict_do_update(index_elements=table.key, set_=others)
+    return Statement(str(upsert.compile(dialect=dialect, column_keys=table.column_names)), dialect.positional)
+
+
+def _execute(connection: sa.Connection, statement: Statement, rows: pl.DataFrame) -> None:
     for part in rows.iter_slices(SLICE_ROWS):
         # Past SQLAlchemy's own handling of parameters, which costs several times the insert.
-        connection.exec_driver_sql(str(compiled), part.rows() if compiled.positional else part.to_dicts())
-
-
-def copy_rows(connection: sa.Connection, table: Table, into: str, rows: pl.DataFrame) -> None:
-    """All rows are in a table of PostgreSQL that has the columns of `table`, by COPY."""
-    texts = ", ".join(column.name for column in table.columns if column.type == "text")
-    names = ", ".join(table.column_names)
-    driver: Any = connection.connection.driver_connection
-    with (
-        driver.cursor() as cursor,
-        # An empty text is a text: only NULL would be no value, and none is written.
-        cursor.copy(f"COPY {into} ({names}) FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({texts}))") as copy,
-    ):
-        for part in rows.iter_slices(SLICE_ROWS):
-            copy.write(part.write_csv(include_header=False))
+        connection.exec_driver_sql(statement.text, part.rows() if statement.positional else part.to_dicts())
 
 
 def read_rows(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -26,3 +27,12 @@ class StoreEnvironment(BaseSettings):
             return self.password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"The password file {self.password_file} cannot be read.") from error
+
+
+def with_password(address: str) -> str:
+    """The store's address with the password that the environment holds, for workers that do not share it."""
+    secret = None if address.startswith("sqlite") else StoreEnvironment().secret()
+    url = sa.make_url(address)
+    if secret is None or url.password:
+        return address
+    return url.set(password=secret).render_as_string(hide_password=False)

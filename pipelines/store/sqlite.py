@@ -1,8 +1,8 @@
 """All that is SQLite's own: how the file is opened, how it is locked and what its faults mean.
 
-While a run is written, and as long as a stream is live, the file keeps a write-ahead log, so that readers (the dashboard opens the file read-only)
-go on seeing the former run and a killed writer leaves them nothing to repair. At rest it goes back to one plain
-file, which can be copied, and read from a folder in which nothing may be written.
+While a run is written, and as long as a stream is live, the file keeps a write-ahead log, so that readers (the
+dashboard opens the file read-only) go on seeing what stood before and a killed writer leaves them nothing to repair.
+At rest it goes back to one plain file, which can be copied, and read from a folder in which nothing may be written.
 """
 
 import sqlite3
@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from pipelines.store.errors import StoreError
-from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION, STREAMS
+from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION
 
 BUSY_SECONDS = 30.0
 # Bounds the memory of a run's transaction; pages beyond it go to the log.
 CACHE_KIB = 65_536
+LIVE = "SELECT 1 FROM streams WHERE live"
 PRIMARY_CODE = 0xFF
 IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -75,9 +76,7 @@ class SqliteBackend:
         with self._faults_as_sentences():
             with self._writer.begin() as connection:
                 yield connection
-                # As long as a stream is live the next transaction is never far.
-                at_rest = not live and not connection.scalar(sa.select(STREAMS.c.live).where(STREAMS.c.live))
-            if at_rest:
+            if not live:
                 self._settle()
 
     def require_ours(self, tables: list[str]) -> None:
@@ -119,7 +118,9 @@ class SqliteBackend:
         """Back to one plain file, unless somebody has it open (or there is no room): then the next writer tries."""
         with closing(self._connect()) as connection:
             try:
-                connection.execute("PRAGMA journal_mode = DELETE")
+                # As long as a stream is live the next transaction is never far.
+                if connection.execute(LIVE).fetchone() is None:
+                    connection.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.OperationalError as error:
                 if _primary_code(error) not in (*IN_USE, *NO_ROOM):
                     raise

@@ -8,12 +8,13 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
 
 from pipelines.store.backend import Backend
-from pipelines.store.errors import StoreError
+from pipelines.store.errors import StoreConflict, StoreError
 from pipelines.store.lines import in_byte_order
 from pipelines.store.live import Fenced, Portion, summed, write
 from pipelines.store.records import ReleaseRecord, RunRecord
@@ -30,6 +31,10 @@ from schemas.tables import (
     PUBLISHED_TABLES,
     Table,
 )
+
+STREAM: Final = "stream"
+# Transactions that a deadlock ends are begun again so often.
+TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +127,21 @@ class Store:
     def standing(self, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Cells and intake of a run as they stood at one moment."""
         with self._reading() as connection:
-            return _whole(connection, LEDGER_CELLS, run_id), _whole(connection, LEDGER_INTAKE, run_id)
+            kept = self._wanted(connection, run_id)
+            return _whole(connection, LEDGER_CELLS, kept), _whole(connection, LEDGER_INTAKE, kept)
 
     def begin_stream(self, run: RunRecord, baseline: str | None) -> None:
         """The run of a stream is the current one and live; its figures are those of the baseline and what it adds.
 
-        Raises StoreError where another stream is live, or the rows of the baseline are not kept.
+        Raises StoreError where another stream is live, the rows of the baseline are not kept, or it is a stream's run.
         """
         with self._writing() as connection:
             self._refuse_while_live(connection)
             former = _kept(connection).current
             if baseline is not None and baseline not in _kept_runs(connection):
                 raise StoreError(f"The store {self.name} keeps no rows of a run {baseline} for a stream to go on from.")
+            if baseline is not None and _header(connection, baseline).kind == STREAM:
+                raise StoreError(f"A stream goes on from a bounded run, and {baseline} in {self.name} is none.")
             _enter(connection, run, former)
             stream = {"run_id": run.run_id, "baseline_run_id": baseline, "live": True}
             connection.execute(sa.insert(STREAMS), stream)
@@ -145,8 +153,19 @@ class Store:
 
         Raises Fenced where a newer worker writes a key or the stream is over, and StoreError.
         """
+        for _ in range(TRIES - 1):
+            try:
+                return self._write_portions(run_id, portions)
+            except StoreConflict:
+                continue
+        return self._write_portions(run_id, portions)
+
+    def _write_portions(self, run_id: str, portions: Sequence[Portion]) -> dict[str, int]:
+        if not portions:
+            return {}
         with self._backend.writing(live=True) as connection:
-            live = sa.select(STREAMS.c.live).where(STREAMS.c.run_id == run_id)
+            # Whoever ends the stream waits until we have written, and we see it when it has ended.
+            live = sa.select(STREAMS.c.live).where(STREAMS.c.run_id == run_id).with_for_update(read=True)
             if not connection.scalar(live):
                 raise Fenced(f"The stream of run {run_id} is over.")
             return write(connection, run_id, portions, datetime.now(UTC))
@@ -155,6 +174,21 @@ class Store:
         """The stream's run is not live any more; its figures stand."""
         with self._writing() as connection:
             connection.execute(sa.update(STREAMS).where(STREAMS.c.run_id == run_id).values(live=False))
+
+    def resume_stream(self, run_id: str) -> None:
+        """The run of a stream that was ended is live again; raises StoreError where it is not the current run."""
+        with self._writing() as connection:
+            self._refuse_while_live(connection)
+            if _kept(connection).current != run_id:
+                raise StoreError(f"The store {self.name} has another current run than {run_id}; start a new stream.")
+            connection.execute(sa.update(STREAMS).where(STREAMS.c.run_id == run_id).values(live=True))
+
+    def keeps(self, run_id: str) -> bool:
+        """Whether the rows of a run are kept."""
+        if not self._backend.exists():
+            return False
+        with self._backend.reading() as connection:
+            return self._has_tables(connection) and run_id in _kept_runs(connection)
 
     def live_stream(self) -> RunRecord | None:
         """The run of the stream that is live, if any."""
@@ -204,17 +238,17 @@ class Store:
             yield connection
 
     def _has_tables(self, connection: sa.Connection) -> bool:
-        """False for a database without any table, which a killed first run may leave; raises StoreError for others."""
+        """False for a database that a first write makes a store; raises StoreError for one of another layout."""
         tables = sa.inspect(connection).get_table_names()
-        if not tables:
-            return False
         if STORE_VERSION.name not in tables:
-            raise StoreError(f"{self.name} is a database, but not a store that this program wrote.")
+            self._backend.require_ours(tables)
+            return False
         number = connection.scalar(sa.select(STORE_VERSION.c.number)) or 0
         if number > LAYOUT:
             raise StoreError(f"The store {self.name} was written by a newer version of this program; use that version.")
         if number < LAYOUT:
-            raise StoreError(f"The store {self.name} was written by an older version of this program; run again.")
+            older = f"The store {self.name} was written by an older version of this program"
+            raise StoreError(f"{older}; {self._backend.remedy}.")
         return True
 
     def _wanted(self, connection: sa.Connection, run_id: str | None) -> str:
