@@ -31,9 +31,9 @@ def require_java() -> None:
         )
 
 
-def installed(folder: Path, source: Path, make: Callable[[Path, Path], None]) -> None:
-    """The folder is made from a file, now or before: `make` gets a folder to fill and a log. Raises ClusterError."""
-    wanted = hashlib.sha256(source.read_bytes()).hexdigest()
+def installed(folder: Path, sources: Sequence[Path], make: Callable[[Path, Path], None]) -> None:
+    """The folder is made from files, now or before: `make` gets a folder to fill and a log. Raises ClusterError."""
+    wanted = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
     stamp = folder / STAMP
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return

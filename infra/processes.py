@@ -5,19 +5,20 @@ given to another program since is never taken for ours.
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 STOP_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.2
-_START_FIELD: Final = 19
+# Fields of /proc/PID/stat behind the program's name.
+_STATE, _SESSION, _START = 0, 3, 19
 
 
 class ClusterError(Exception):
@@ -46,22 +47,52 @@ class Place:
         return self.log / f"{name}.log"
 
 
-def _began(pid: int) -> str | None:
-    """When a process began, in ticks since the system did; None where there is none, or it has ended."""
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else installs or starts anything under a folder in the meantime; waits for who does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _stat(pid: int) -> list[str] | None:
+    """What the system tells of a process; None where there is none, or it has ended."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if status[0] == "Z" else status[_START_FIELD]
+    return None if fields[_STATE] == "Z" else fields
+
+
+def _began(pid: int) -> str | None:
+    """When a process began, in ticks since the system did; None where there is none."""
+    fields = _stat(pid)
+    return None if fields is None else fields[_START]
+
+
+def _noted(place: Place, name: str) -> tuple[int, str] | None:
+    """The process id and the beginning of a program as its file tells them."""
+    try:
+        pid, began = (place.run / f"{name}.pid").read_text(encoding="ascii").split()
+        return int(pid), began
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def running(place: Place, name: str) -> int | None:
     """The process id of a program that we started and that still runs."""
-    try:
-        pid, began = (place.run / f"{name}.pid").read_text(encoding="ascii").split()
-    except (FileNotFoundError, ValueError):
-        return None
-    return int(pid) if _began(int(pid)) == began else None
+    noted = _noted(place, name)
+    return noted[0] if noted is not None and _began(noted[0]) == noted[1] else None
+
+
+def members(place: Place, name: str) -> list[int]:
+    """The processes of a program that we started: itself and those that it started, also where only these are left."""
+    noted = _noted(place, name)
+    if noted is None or _began(noted[0]) not in (None, noted[1]):
+        return []
+    every = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [pid for pid in every if (fields := _stat(pid)) is not None and fields[_SESSION] == str(noted[0])]
 
 
 def is_listening(port: int) -> bool:
@@ -78,17 +109,22 @@ def start(place: Place, program: Program) -> int:
             raise ClusterError(f"Port {port}, which {program.name} wants, is taken by another program; see `--help`.")
     place.run.mkdir(parents=True, exist_ok=True)
     place.log.mkdir(parents=True, exist_ok=True)
-    with place.log_of(program.name).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            list(program.command),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **program.environment},
-            start_new_session=True,
-        )
-    (place.run / f"{program.name}.pid").write_text(f"{process.pid} {_began(process.pid)}", encoding="ascii")
-    return process.pid
+    log = os.fspath(place.log_of(program.name))
+    pid = os.posix_spawnp(
+        program.command[0],
+        list(program.command),
+        {**os.environ, **program.environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    note = place.run / f".{program.name}.pid"
+    note.write_text(f"{pid} {_began(pid)}", encoding="ascii")
+    note.rename(place.run / f"{program.name}.pid")
+    return pid
 
 
 def wait_until(ready: Callable[[], bool], place: Place, name: str, seconds: float) -> None:
@@ -103,27 +139,25 @@ def wait_until(ready: Callable[[], bool], place: Place, name: str, seconds: floa
 
 
 def stop(place: Place, name: str) -> bool:
-    """The program has ended, asked first and then made to; gives whether it ran."""
-    pid = running(place, name)
-    if pid is not None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            # Its session is a group of its own, with what it started itself.
+    """The program has ended with all that it started, asked first and then made to; gives whether any of it ran."""
+    ran = bool(members(place, name))
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in members(place, name):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, number)
-            deadline = time.monotonic() + STOP_SECONDS
-            while running(place, name) is not None and time.monotonic() < deadline:
-                _reap(pid)
-                time.sleep(POLL_SECONDS)
-            if running(place, name) is None:
-                break
+                os.kill(pid, number)
+        if _have_ended(place, name):
+            break
     (place.run / f"{name}.pid").unlink(missing_ok=True)
-    return pid is not None
+    return ran
 
 
-def _reap(pid: int) -> None:
-    """Takes note of the end of a program that this very process started."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+def _have_ended(place: Place, name: str) -> bool:
+    deadline = time.monotonic() + STOP_SECONDS
+    while members(place, name):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def memory_mib(pid: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from infra.flink.boot import LOG_FOLDER
 from infra.installing import Say, installed, jars, packages, require_java
-from infra.processes import Place, Program, State, is_listening, running, start, state_of, stop, wait_until
+from infra.processes import Place, Program, State, alone, is_listening, running, start, state_of, stop, wait_until
 from infra.settings import LOOPBACK, ClusterSettings
 
 HERE: Final = Path(__file__).parent
@@ -85,6 +85,7 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
         "state.checkpoints.dir": f"file://{folders.checkpoints}",
         "state.savepoints.dir": f"file://{folders.savepoints}",
         "state.checkpoints.num-retained": 3,
+        "state.backend.rocksdb.log.dir": folders.home / "flink" / "tmp",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.tolerable-failed-checkpoints": 100,
         "restart-strategy.type": "exponential-delay",
@@ -104,19 +105,32 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
 def up(home: Path, settings: ClusterSettings, say: Say) -> str:
     """All four programs run and are ready; gives the address of Flink's pages. Raises ClusterError."""
     folders = Folders(home.absolute())
-    if any(running(folders.place, name) is None for name in NAMES):
-        require_java()
-        say("Installing Flink and Beam's Java side, where they are not yet")
-        installed(folders.home / "flink" / "dist", REQUIREMENTS, packages(REQUIREMENTS))
-        installed(folders.beam, POM, jars(POM))
-        _configure(folders, settings)
-    for program in _programs(folders, settings):
-        if running(folders.place, program.name) is None:
-            say(f"Starting the {program.name}")
-            start(folders.place, program)
+    with alone(folders.home / "flink"):
+        if any(running(folders.place, name) is None for name in NAMES):
+            require_java()
+            say("Installing Flink and Beam's Java side, where they are not yet")
+            installed(folders.beam, [POM], jars(POM))
+            installed(folders.home / "flink" / "dist", [REQUIREMENTS, POM], _flink(folders.beam))
+            _configure(folders, settings)
+        for program in _programs(folders, settings):
+            if running(folders.place, program.name) is None:
+                say(f"Starting the {program.name}")
+                start(folders.place, program)
     for name, ready in _readiness(settings).items():
         wait_until(ready, folders.place, name, READY_SECONDS)
     return settings.flink
+
+
+def _flink(beam: Path) -> Callable[[Path, Path], None]:
+    """Fills a folder with Flink, and its library with Beam: every job would otherwise load Beam again."""
+
+    def make(folder: Path, log: Path) -> None:
+        packages(REQUIREMENTS)(folder, log)
+        for jar in beam.glob("*.jar"):
+            if not jar.name.startswith(FLINKS_OWN):
+                os.link(jar, folder / "pyflink" / "lib" / jar.name)
+
+    return make
 
 
 def _configure(folders: Folders, settings: ClusterSettings) -> None:
@@ -128,11 +142,6 @@ def _configure(folders: Folders, settings: ClusterSettings) -> None:
     (folders.conf / "config.yaml").write_text(configuration(folders, settings, java_options), encoding="utf-8")
     for name in ("log4j-console.properties", "log4j.properties", "log4j-cli.properties"):
         (folders.conf / name).write_bytes((folders.flink / "conf" / name).read_bytes())
-    for jar in folders.beam.glob("*.jar"):
-        link = folders.flink / "lib" / jar.name
-        if not jar.name.startswith(FLINKS_OWN) and not link.exists():
-            # Every job would load these again, were they not Flink's own.
-            os.link(jar, link)
 
 
 def _programs(folders: Folders, settings: ClusterSettings) -> list[Program]:

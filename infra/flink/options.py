@@ -24,7 +24,9 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--max_bundle_size=1000",
         "--max_bundle_time_mills=200",
         "--checkpointing_interval=5000",
+        # A checkpoint stays when its job is cancelled or lost, so that another job can go on from it.
         "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
         # Without this most starts silently read nothing.
         "--finish_bundle_before_checkpointing",
         "--max_cache_memory_usage_mb=200",
