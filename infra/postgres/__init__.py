@@ -1,0 +1,1 @@
+"""The store's tables, roles and rights in PostgreSQL, made and brought up to date by migrations."""

@@ -1,0 +1,35 @@
+"""Brings a database to the newest migration, in the transaction that it is given."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+FOLDER: Final = Path(str(files("infra.postgres"))) / "migrations"
+
+
+class UnknownMigration(Exception):
+    """A newer version of this program has migrated the database; the message is one sentence."""
+
+
+def migrate(connection: sa.Connection) -> tuple[str, ...]:
+    """All migrations are made; gives the titles of those that were not before. Raises UnknownMigration.
+
+    The connection's transaction holds them all, and whoever began it ends it.
+    """
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    before = MigrationContext.configure(connection).get_current_revision()
+    known = [script.revision for script in scripts.walk_revisions()]
+    if before is not None and before not in known:
+        raise UnknownMigration("A newer version of this program has migrated the database; use that version.")
+    missing = known[: known.index(before)] if before else known
+    command.upgrade(config, "head")
+    titles = (scripts.get_revision(revision) for revision in reversed(missing))
+    return tuple(script.doc for script in titles if script is not None)
