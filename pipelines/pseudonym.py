@@ -71,6 +71,16 @@ def load_key(environment: Environment) -> tuple[Key, str]:
     return key_from_file(kept), f"No pseudonym key was set, so a random one was made in {kept}."
 
 
+def worker_key_file(environment: Environment, path: Path) -> Path:
+    """A file that holds the key for workers that do not share our environment: `path`, if the key is in no file yet."""
+    if environment.pseudonym_key is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(environment.pseudonym_key.get_secret_value())
+        return path
+    return (environment.pseudonym_key_file or environment.home / "pseudonym.key").expanduser().absolute()
+
+
 def key_from_file(path: Path) -> Key:
     """The key that a file holds. Raises KeyMissing."""
     return key_from_text(_read(path))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import clusters, counting, outputs, showing, supplying
+from pipelines.cli import clusters, counting, outputs, showing, streaming, supplying
 
 app = typer.Typer(
     name="rollout",
@@ -26,6 +26,7 @@ app.command(no_args_is_help=True)(counting.verify)
 app.command(no_args_is_help=True)(showing.dashboard)
 app.add_typer(clusters.kafka, name="kafka")
 app.add_typer(clusters.flink, name="flink")
+app.add_typer(streaming.stream, name="stream")
 
 
 REPEATED = ("--input", "--topics")

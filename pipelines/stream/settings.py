@@ -36,9 +36,14 @@ class Secrets:
 
     def write(self, path: Path) -> None:
         """The file holds the secrets and is readable by its owner only."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
+        write_privately(path, json.dumps(asdict(self)))
+
+
+def write_privately(path: Path, text: str) -> None:
+    """The file holds the text and is readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
 
 
 def secrets_of(settings: StreamSettings) -> Secrets:

@@ -1,0 +1,119 @@
+"""What is measured of a stream from outside: lag, checkpoints, records and balance, for people and for Prometheus."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+
+from infra.flink import jobs
+from infra.settings import cluster_settings
+from pipelines.conservation import balance_of
+from pipelines.log.connection import KafkaSettings
+from pipelines.log.offsets import end_offsets, group_offsets
+from pipelines.store import Store, open_store
+from pipelines.stream.record import StreamRecord
+from pipelines.stream.settings import secrets_of
+from schemas.codes import INTAKE_STATUSES
+
+PORT: Final = 9464
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is to tell of a stream: its job, its checkpoints and how often it was started again."""
+
+    job: jobs.Job | None
+    checkpoints: jobs.Checkpoints
+    restarts: int
+    trouble: str
+
+
+def standing(record: StreamRecord) -> Standing:
+    """How the stream's job stands. Raises FlinkAway."""
+    address = cluster_settings().flink
+    job = jobs.job_named(address, record.name)
+    if job is None:
+        return Standing(None, jobs.Checkpoints(), 0, "")
+    found = jobs.checkpoints_of(address, job.job_id)
+    again = jobs.restarts(address, job.job_id) + len(record.jobs) - 1
+    return Standing(job, found, again, jobs.first_exception(address, job.job_id))
+
+
+def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
+    """For every topic, the messages behind the newest checkpoint. Raises LogError."""
+    log = KafkaSettings(**secrets_of(record.settings(home)).kafka)
+    read, lag = group_offsets(log, record.name), {}
+    for topic, ends in end_offsets(log, list(record.begin)).items():
+        lag[topic] = sum(end - read.get(topic, {}).get(number, 0) for number, end in ends.items())
+    return lag
+
+
+def ledger_lines(home: Path, record: StreamRecord) -> list[str]:
+    """Lines that tell of the stream's ledger. Raises StoreError."""
+    store = _store(home, record)
+    cells, intake = store.standing(record.run_id)
+    balance = balance_of(intake).table
+    totals = {status: int(balance[status].sum()) for status in INTAKE_STATUSES}
+    underway = int(balance["difference"].abs().sum())
+    written = store.last_write(record.run_id)
+    return [
+        "Records: " + ", ".join(f"{status} {records:,}" for status, records in totals.items()),
+        f"Balance: {'holds' if not underway else f'{underway:,} records are under way'}",
+        f"Cells: {cells.height:,}; last write {written:%Y-%m-%d %H:%M:%S} UTC" if written else "Cells: none yet",
+    ]
+
+
+def _store(home: Path, record: StreamRecord) -> Store:
+    return open_store(secrets_of(record.settings(home)).store)
+
+
+class Measures:
+    """The measures of one stream as gauges on a port for Prometheus; ROLLOUT_METRICS_PORT is another."""
+
+    def __init__(self, home: Path, port: int = PORT) -> None:
+        self._home = home
+        registry = CollectorRegistry()
+
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"rollout_stream_{name}", meaning, labels, registry=registry)
+
+        self._up = gauge("up", "1 while the stream's job runs")
+        self._restarts = gauge("restarts", "How often the job was started again")
+        self._lag = gauge("lag_messages", "Messages behind the newest checkpoint", "topic")
+        self._age = gauge("checkpoint_age_seconds", "Seconds since the newest checkpoint")
+        self._duration = gauge("checkpoint_duration_seconds", "How long the newest checkpoint took")
+        self._state = gauge("state_bytes", "Size of the state in the newest checkpoint")
+        self._records = gauge("records", "Records by owner and what became of them", "owner", "status")
+        self._difference = gauge("conservation_difference", "Received less all the rest", "owner")
+        self._write_age = gauge("last_write_age_seconds", "Seconds since the ledger was last written")
+        self._up.set(0)
+        start_http_server(port, addr="127.0.0.1", registry=registry)
+
+    def take(self, record: StreamRecord) -> None:
+        """The gauges show how the stream stands now. Raises FlinkAway, LogError and StoreError."""
+        now = datetime.now(UTC).timestamp()
+        found = standing(record)
+        self._up.set(found.job is not None and found.job.state == jobs.RUNNING)
+        self._restarts.set(found.restarts)
+        if found.checkpoints.ended_ms is not None:
+            self._age.set(now - found.checkpoints.ended_ms / 1000)
+            self._duration.set(found.checkpoints.duration_ms / 1000)
+            self._state.set(found.checkpoints.state_bytes)
+        self._take_log(record)
+        self._take_ledger(record, now)
+
+    def _take_log(self, record: StreamRecord) -> None:
+        for topic, messages in lag_of(self._home, record).items():
+            self._lag.labels(topic).set(messages)
+
+    def _take_ledger(self, record: StreamRecord, now: float) -> None:
+        store = _store(self._home, record)
+        intake, written = store.intake(record.run_id), store.last_write(record.run_id)
+        for owner, status, records in intake.iter_rows():
+            self._records.labels(owner, status).set(records)
+        for owner, difference in balance_of(intake).table.select("owner", "difference").iter_rows():
+            self._difference.labels(owner).set(difference)
+        if written is not None:
+            self._write_age.set(now - written.timestamp())

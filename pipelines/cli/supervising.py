@@ -1,0 +1,165 @@
+"""The supervisor of a stream: brings back what has died, resubmits a lost job from its newest checkpoint, measures.
+
+Flink starts a job again by itself when a worker or a TaskManager dies. A JobManager that dies takes its jobs with it:
+then the supervisor brings the cluster up and submits the job again, from the newest checkpoint that it has left.
+"""
+
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from infra.flink import cluster, jobs
+from infra.flink.options import beam_options
+from infra.processes import ClusterError, Place, Program, running
+from infra.processes import start as start_program
+from infra.processes import stop as stop_program
+from infra.settings import ClusterSettings, cluster_settings
+from pipelines.cli.measuring import Measures, lag_of, ledger_lines, standing
+from pipelines.stream.record import StreamRecord, current, folder_of, jaas_path, keep
+
+if TYPE_CHECKING:
+    from pipelines.log.connection import KafkaSettings
+
+NAME: Final = "supervisor"
+POLL_SECONDS: Final = 2.0
+MEASURE_EVERY: Final = 3
+START_SECONDS: Final = 180.0
+PAUSE_SECONDS: Final = 5.0
+
+
+def require_flink(clusters: ClusterSettings) -> None:
+    """Raises ClusterError where Flink or Beam's services do not answer."""
+    if cluster.overview(clusters) is None:
+        raise ClusterError(f"Flink at {clusters.flink} does not answer; `rollout flink up` starts it.")
+
+
+def place_of(home: Path, run_id: str) -> Place:
+    """Where the supervisor of a stream keeps its files."""
+    return Place(folder_of(home, run_id), folder_of(home, run_id))
+
+
+def start(home: Path, record: StreamRecord) -> None:
+    """The stream's supervisor runs."""
+    command = [sys.executable, "-m", "pipelines.cli", "stream", "supervise"]
+    start_program(place_of(home, record.run_id), Program(NAME, command, (), {"ROLLOUT_HOME": str(home)}))
+
+
+def end(home: Path, run_id: str) -> None:
+    """The stream's supervisor does not run."""
+    stop_program(place_of(home, run_id), NAME)
+
+
+def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint: Path | None) -> StreamRecord:
+    """The job runs; gives the record with its id. Raises ClusterError, FlinkAway and StreamError."""
+    from pipelines.stream.starting import consumer_config, submit
+
+    clusters = cluster_settings()
+    former = jobs.job_named(clusters.flink, record.name)
+    given = [*record.beam_options, *([f"--savepoint_path=file://{savepoint.absolute()}"] if savepoint else [])]
+    submit(
+        record.settings(home),
+        consumer_config(log, record.name, jaas_path(home, record.run_id)),
+        clusters.expansion,
+        beam_options(clusters, record.name, given),
+    )
+    job = jobs.wait_for_job(clusters.flink, record.name, former.job_id if former else None, START_SECONDS)
+    with_job = replace(record, jobs=(*record.jobs, job.job_id))
+    keep(home, with_job)
+    return with_job
+
+
+def watch(home: Path) -> None:
+    """Watches the current stream until it is ended or another is started."""
+    record = current(home)
+    measures = Measures(home)
+    round_number = 0
+    while current(home).run_id == record.run_id:
+        try:
+            record = _once(home, record)
+            if round_number % MEASURE_EVERY == 0:
+                measures.take(record)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream is watched on, and the log tells
+            _log(f"{type(error).__name__}: {error}")
+            time.sleep(PAUSE_SECONDS)
+        round_number += 1
+        time.sleep(POLL_SECONDS)
+
+
+def _log(line: str) -> None:
+    typer.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}")
+    sys.stdout.flush()
+
+
+def _once(home: Path, record: StreamRecord) -> StreamRecord:
+    """Brings up what has died and submits the job if it is lost."""
+    clusters = cluster_settings()
+    place = cluster.Folders(home).place
+    dead = [name for name in cluster.NAMES if running(place, name) is None and (place.run / f"{name}.pid").exists()]
+    if dead:
+        _log(f"Not running, and started again: {', '.join(dead)}")
+        cluster.up(home, clusters, _log)
+    job = jobs.job_named(clusters.flink, record.name)
+    if job is not None and job.state not in jobs.LOST:
+        return record
+    return _resubmit(home, record)
+
+
+def _resubmit(home: Path, record: StreamRecord) -> StreamRecord:
+    from pipelines.log.connection import KafkaSettings
+    from pipelines.log.offsets import set_group
+    from pipelines.stream.settings import secrets_of
+
+    log = KafkaSettings(**secrets_of(record.settings(home)).kafka)
+    checkpoint = jobs.newest_checkpoint(cluster.Folders(home).checkpoints, list(record.jobs))
+    if checkpoint is None:
+        _log("The job is lost and left no checkpoint; it begins where the stream began.")
+        set_group(log, record.name, record.begin)
+    else:
+        _log(f"The job is lost; it goes on from {checkpoint}.")
+    again = submitted(home, record, log, checkpoint)
+    _log(f"Job {again.jobs[-1]} runs.")
+    return again
+
+
+def told_of(home: Path) -> tuple[bool, list[str]]:
+    """Whether the current stream runs, and lines that tell how it does."""
+    from pipelines.log.connection import LogError
+    from pipelines.store import StoreError
+
+    record = current(home)
+    lines = [f"Run {record.run_id}, store {record.store}, log {record.bootstrap}, {record.shards} shards"]
+    try:
+        found = standing(record)
+    except jobs.FlinkAway as away:
+        return False, [*lines, str(away)]
+    is_running = found.job is not None and found.job.state == jobs.RUNNING
+    watched = "watched" if running(place_of(home, record.run_id), NAME) else "NOT watched: its supervisor does not run"
+    state = found.job.state if found.job else "lost"
+    lines.append(
+        f"Job {record.jobs[-1] if record.jobs else '-'}: {state}, started again {found.restarts} times, {watched}"
+    )
+    lines.append(_checkpoint_line(found.checkpoints))
+    if found.trouble:
+        lines.append(f"Last trouble: {found.trouble}")
+    try:
+        lag = lag_of(home, record)
+        lines.append(f"Lag: {sum(lag.values()):,} messages read later than written")
+        lines += ledger_lines(home, record)
+    except (LogError, StoreError) as error:
+        lines.append(str(error))
+    return is_running, lines
+
+
+def _checkpoint_line(found: jobs.Checkpoints) -> str:
+    if found.ended_ms is None:
+        return "Checkpoints: none yet"
+    age = max(0.0, time.time() - found.ended_ms / 1000)
+    return (
+        f"Checkpoints: {found.completed:,} made, {found.failed:,} failed; the newest {age:.0f} s ago "
+        f"took {found.duration_ms / 1000:.1f} s and holds {found.state_bytes / 1e6:.1f} MB"
+    )

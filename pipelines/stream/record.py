@@ -1,0 +1,82 @@
+"""What is kept of a stream between commands: a folder a run, with all that starting it again needs."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pipelines.log.offsets import Offsets
+from pipelines.stream.settings import StreamSettings
+from pipelines.stream.starting import StreamError
+
+RECORD: Final = "stream.json"
+CURRENT: Final = "current"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A stream as it was started: where it reads and from which offsets, how it runs, and its jobs so far.
+
+    `store` is the store's address without a password; with it, it stands in the file of secrets.
+    """
+
+    run_id: str
+    key_id: str
+    shards: int
+    snapshot: str | None
+    bootstrap: str
+    store: str
+    begin: Offsets
+    beam_options: tuple[str, ...]
+    jobs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the job, and of the consumer group."""
+        return f"rollout-{self.run_id}"
+
+    def settings(self, home: Path) -> StreamSettings:
+        """What the stream's steps are told."""
+        return StreamSettings(
+            self.run_id, self.key_id, self.shards, str(secrets_path(home, self.run_id)), self.snapshot
+        )
+
+
+def folder_of(home: Path, run_id: str) -> Path:
+    """Where everything about one stream lies."""
+    return home / "stream" / run_id
+
+
+def secrets_path(home: Path, run_id: str) -> Path:
+    """The file of secrets of a stream."""
+    return folder_of(home, run_id) / "secrets.json"
+
+
+def jaas_path(home: Path, run_id: str) -> Path:
+    """The file from which Kafka's Java client reads the log's password."""
+    return folder_of(home, run_id) / "kafka.properties"
+
+
+def keep(home: Path, record: StreamRecord) -> None:
+    """The record is in its folder and names the current stream."""
+    folder = folder_of(home, record.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / RECORD, json.dumps(asdict(record), indent=1))
+    _write(home / "stream" / CURRENT, record.run_id)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def current(home: Path) -> StreamRecord:
+    """The stream that was last started. Raises StreamError."""
+    try:
+        run_id = (home / "stream" / CURRENT).read_text(encoding="utf-8")
+        found = json.loads((folder_of(home, run_id) / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StreamError(f"No stream was started under {home}; `rollout stream start` starts one.") from error
+    return StreamRecord(**found | {"beam_options": tuple(found["beam_options"]), "jobs": tuple(found["jobs"])})
