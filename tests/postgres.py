@@ -21,6 +21,17 @@ from infra.postgres.migrating import migrate
 
 OWNER = "postgres"
 TEMPLATE = "rollout_template"
+EMPTIED = "rollout"
+# Everybody is believed but one.
+ACCESS = """
+host all with_password 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+"""
+PASSWORD = "open sesame"
+TABLES = """
+ledger_cells, ledger_intake, ledger_quarantine, published_releases, published_stock, published_installations, runs,
+current_run, streams, fences
+"""
 START_SECONDS = 30
 SETTINGS = {
     "fsync": "off",
@@ -45,7 +56,9 @@ def program(name: str) -> str:
         (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
     )
     if found is None:
-        raise NoPostgres(f"The tests need {name} of PostgreSQL 15 or newer: apt-get install postgresql, or put it on PATH.")
+        raise NoPostgres(
+            f"The tests need {name} of PostgreSQL 15 or newer: apt-get install postgresql, or put it on PATH."
+        )
     return found
 
 
@@ -64,6 +77,7 @@ class Server:
     port: int = field(default_factory=free_port)
     numbers: Iterator[int] = field(default_factory=count)
     process: subprocess.Popen[bytes] | None = None
+    emptied: bool = False
 
     def url(self, database: str = "postgres", user: str = OWNER) -> str:
         """A database's address for one who needs no password."""
@@ -75,7 +89,9 @@ class Server:
         if os.geteuid() == 0:
             shutil.chown(self.folder, OWNER)
         words = ["--no-sync", "--auth=trust", f"--username={OWNER}", "--encoding=UTF8", "--locale=C"]
-        self._run([program("initdb"), *words, str(self.folder / "data")], check=True)
+        command = [program("initdb"), *words, str(self.folder / "data")]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **_as_owner())
+        (self.folder / "data" / "pg_hba.conf").write_text(ACCESS)
 
     def start(self) -> None:
         """The server answers."""
@@ -121,20 +137,26 @@ class Server:
         for role in ("pipeline", "release", "dashboard"):
             self.execute(f"CREATE ROLE {role}_login LOGIN IN ROLE {role}")
         self.execute("CREATE ROLE stranger LOGIN")
+        self.execute(f"CREATE ROLE with_password LOGIN PASSWORD '{PASSWORD}' IN ROLE pipeline")
 
-    def new_database(self, template: str = TEMPLATE) -> str:
-        """The name of a new database like the template."""
-        name = f"rollout_{next(self.numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        if template == TEMPLATE:
-            # Rights on the database itself are not copied with it.
-            self.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-            self.execute(f"GRANT CONNECT ON DATABASE {name} TO pipeline, release, dashboard")
-            self.execute(f"GRANT TEMPORARY ON DATABASE {name} TO pipeline")
+    def new_database(self, name: str = "") -> str:
+        """The name of a new database like the template, with the same rights."""
+        name = name or f"rollout_{next(self.numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        # Rights on the database itself are not copied with it.
+        self.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        self.execute(f"GRANT CONNECT ON DATABASE {name} TO pipeline, release, dashboard")
+        self.execute(f"GRANT TEMPORARY ON DATABASE {name} TO pipeline")
         return name
 
-    def _run(self, command: list[str], check: bool) -> None:
-        subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=self.folder, **_as_owner())
+    def empty_store(self) -> str:
+        """The address of one database without any row, which is emptied for each test: sooner than a new one."""
+        if self.emptied:
+            self.execute(f"TRUNCATE {TABLES}", EMPTIED)
+        else:
+            self.new_database(EMPTIED)
+            self.emptied = True
+        return self.url(EMPTIED)
 
 
 def _as_owner() -> dict[str, str]:

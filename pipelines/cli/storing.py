@@ -31,5 +31,5 @@ def migrate(store: StoreUrl) -> None:
     except UnknownMigration as error:
         raise StoreError(str(error)) from error
     for title in made:
-        typer.echo(f"Made: {title}.")
+        typer.echo(f"Made: {title}")
     typer.echo(f"The store {backend.name} is up to date.")

@@ -70,8 +70,10 @@ class Store:
     def runs(self) -> tuple[RunRecord, ...]:
         """The headers of all runs ever written, oldest first."""
         with self._reading() as connection:
-            rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.finished_at, RUNS.c.run_id))
-            return tuple(RunRecord(**row._asdict()) for row in rows)
+            rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.finished_at, RUNS.c.run_id)).all()
+        if not rows:
+            raise self._no_run_yet()
+        return tuple(RunRecord(**row._asdict()) for row in rows)
 
     def cells(self, run_id: str | None = None, measures: Sequence[str] = ()) -> pl.DataFrame:
         """The cells of a run, the current one by default: CELL_COLUMNS, in byte order of their CSV lines.

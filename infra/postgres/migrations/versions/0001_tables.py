@@ -1,4 +1,4 @@
-"""The ledger and the published tables of layout 2
+"""The ledger and the published tables of layout 2.
 
 A migration is history: it names its columns and code lists itself, whatever the schemas say later.
 """
@@ -8,7 +8,6 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-LAYOUT = 2
 CODES = {
     "fuel": "ELECTRICITY GAS",
     "sector": "DOMESTIC NON_DOMESTIC",
@@ -33,12 +32,13 @@ TABLES = {
     "published_installations": (f"vintage {CELL} install_reason", "installations bigint, marker"),
     "runs": (
         "run_id",
-        "started_at timestamptz, finished_at timestamptz, kind, synthetic boolean, as_at timestamptz NULL, as_at_basis, "
-        "key_id, rule_version, schema_version, code_version, inputs, received bigint",
+        "started_at timestamptz, finished_at timestamptz, kind, synthetic boolean, as_at timestamptz NULL, "
+        + "as_at_basis, key_id, rule_version, schema_version, code_version, inputs, received bigint",
     ),
 }
 FURTHER = """
     CREATE TABLE store_version (number integer PRIMARY KEY);
+    INSERT INTO store_version VALUES (2);
     CREATE INDEX ix_ledger_quarantine_provenance ON ledger_quarantine (run_id, owner, provenance);
     CREATE TABLE current_run (
         slot integer PRIMARY KEY CHECK (slot = 1),
@@ -65,7 +65,6 @@ def upgrade() -> None:
     for name, (key, columns) in TABLES.items():
         op.execute(_table(name, key.split(), columns.split(", ")))
     op.execute(FURTHER)
-    op.execute(f"INSERT INTO store_version VALUES ({LAYOUT})")
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""The roles of the pipeline, the release and the dashboard, and nothing for anybody else
+"""The roles of the pipeline, the release and the dashboard, and nothing for anybody else.
 
 Roles are groups: an administrator grants them to names that log in. Where they are there already, as another database
 of the same server may have made them, they stay as they are.

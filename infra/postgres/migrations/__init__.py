@@ -1,0 +1,1 @@
+"""Migrations as alembic wants them laid out."""
