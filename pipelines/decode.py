@@ -20,6 +20,7 @@ import fastavro
 import polars as pl
 
 from pipelines import columns
+from pipelines.encoded import fills
 from schemas.registry import RecordSchema, current
 
 STDERR: Final = 2
@@ -94,8 +95,9 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def _columns(data: bytes, records: int, version: RecordSchema) -> pl.DataFrame | None:
-    """The columns of so many records that fill the data to the last byte, or None where it does not work out."""
+def _columns(bodies: Sequence[Body], version: RecordSchema) -> pl.DataFrame | None:
+    """The columns of bodies of which each is filled to its last byte by its records, or None where one is not."""
+    data, records = b"".join(body.data for body in bodies), sum(body.records for body in bodies)
     if records * len(version.field_names) > len(data):
         # Every field takes a byte at least; Polars would make room for whatever number a damaged block claims.
         return None
@@ -106,7 +108,9 @@ def _columns(data: bytes, records: int, version: RecordSchema) -> pl.DataFrame |
             frame = pl.read_avro(io.BytesIO(container))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return None
-    return frame if frame.height == records and _codes_exist(frame, version) else None
+    whole = frame.height == records and _codes_exist(frame, version)
+    claims, sizes = [body.records for body in bodies], [len(body.data) for body in bodies]
+    return frame if whole and fills(frame, version, claims, sizes) else None
 
 
 @contextmanager
@@ -140,15 +144,23 @@ def _frame_type(kind: Any) -> type[pl.DataType]:
 def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
     """Columns of all bodies in order, under the record's current schema; see `Decoded`. A body is read whole or not.
 
-    Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
+    A body whose records do not fill it exactly is not read; nor is one with a number in more bytes than it needs. Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
     """
-    if all(body.whole for body in bodies):
-        together = _columns(b"".join(b.data for b in bodies), sum(b.records for b in bodies), version)
-        if together is not None:
-            return Decoded(resolve(together, version), tuple(body.records for body in bodies))
-    each = (_columns(body.data, body.records, version) for body in bodies)
-    frames = [_empty(version) if frame is None else frame for frame in each]
-    return Decoded(resolve(pl.concat([_empty(version), *frames]), version), tuple(frame.height for frame in frames))
+    frames, read = _read(bodies, version)
+    return Decoded(resolve(pl.concat([_empty(version), *frames]), version), tuple(read))
+
+
+def _read(bodies: Sequence[Body], version: RecordSchema) -> tuple[list[pl.DataFrame], list[int]]:
+    """Frames of the bodies that can be read, in order, and how many records each body gave. Halves those that do not
+    work out together until what cannot be read stands alone."""
+    together = _columns(bodies, version) if len(bodies) == 1 or all(body.whole for body in bodies) else None
+    if together is not None:
+        return [together], [body.records for body in bodies]
+    if len(bodies) <= 1:
+        return [], [0] * len(bodies)
+    middle = len(bodies) // 2
+    (first, one), (second, other) = _read(bodies[:middle], version), _read(bodies[middle:], version)
+    return first + second, one + other
 
 
 def _empty(version: RecordSchema) -> pl.DataFrame:

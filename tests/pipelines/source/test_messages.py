@@ -1,0 +1,97 @@
+"""Messages of the log become blocks; a message that cannot be used loses only itself, and is told of by its offset."""
+
+import io
+from collections.abc import Iterable
+
+import fastavro
+
+from pipelines.log.message import Message
+from pipelines.source.messages import Formed, form
+from schemas.registry import SINGLE_OBJECT_MARKER, encode_single_object, parsed
+from tests.builders import ACME, Event, commissioned, installed, removed
+
+TOPIC = f"supplier.{ACME}"
+NOON = 1_775_000_000_000
+
+
+def fields(event: Event) -> dict[str, object]:
+    return {name: value for name, value in event.items() if name != "record"}
+
+
+def single(event: Event) -> bytes:
+    return encode_single_object(event["record"], fields(event))
+
+
+def container(events: Iterable[Event], synthetic: bool = False, codec: str = "deflate") -> bytes:
+    listed, stream = list(events), io.BytesIO()
+    metadata = {"gb.smartmeter.synthetic": "true"} if synthetic else {}
+    fastavro.writer(stream, parsed(listed[0]["record"]), map(fields, listed), codec=codec, metadata=metadata)
+    return stream.getvalue()
+
+
+def log(*values: bytes | None, topic: str = TOPIC, marked: bool = True) -> list[Message]:
+    return [Message(topic, 0, 100 + place, NOON + place, value, marked) for place, value in enumerate(values)]
+
+
+def ids(formed: Formed) -> dict[str, list[str]]:
+    return {block.record: block.frame["event_id"].to_list() for block in formed.blocks}
+
+
+def losses(formed: Formed) -> list[tuple[str, str, str, int | None]]:
+    return [(loss.owner, loss.reason, loss.provenance, loss.records) for loss in formed.losses]
+
+
+def test_single_events_and_containers_of_one_record_become_one_block() -> None:
+    one, two, three = (removed(on=f"2026-04-{day:02}") for day in (1, 2, 3))
+    formed = form(log(single(one), container([two, three])))
+    assert ids(formed) == {"MeterRemoved": [one["event_id"], two["event_id"], three["event_id"]]}
+    (block,) = formed.blocks
+    assert block.frame.select("offset", "row", "received_at").rows() == [
+        (100, 0, NOON),
+        (101, 0, NOON + 1),
+        (101, 1, NOON + 1),
+    ]
+    assert [(origin.path, origin.owner) for origin in block.origins] == [(f"{TOPIC}/0", ACME)]
+
+
+def test_each_record_has_its_block_and_each_topic_its_owner() -> None:
+    formed = form([*log(single(installed())), *log(single(commissioned()), topic="dcc")])
+    assert sorted(ids(formed)) == ["CommissioningCompleted", "MeterInstalled"]
+    owners = {block.record: block.origins[block.frame["origin"][0]].owner for block in formed.blocks}
+    assert owners == {"MeterInstalled": ACME, "CommissioningCompleted": "SDCC"}
+
+
+def test_what_is_no_message_of_ours_loses_only_itself() -> None:
+    good = removed()
+    unknown = SINGLE_OBJECT_MARKER + b"12345678" + b"body"
+    cut = single(good)[:-1]
+    formed = form(log(b"poison", None, b"", unknown, cut, single(good), container([good])[:40]))
+    assert ids(formed) == {"MeterRemoved": [good["event_id"]]}
+    assert losses(formed) == [
+        (ACME, "UNDECODABLE", f"{TOPIC}/0/100", None),
+        (ACME, "UNDECODABLE", f"{TOPIC}/0/101", None),
+        (ACME, "UNDECODABLE", f"{TOPIC}/0/102", None),
+        (ACME, "UNKNOWN_SCHEMA", f"{TOPIC}/0/103", 1),
+        (ACME, "UNDECODABLE", f"{TOPIC}/0/106", None),
+        (ACME, "UNDECODABLE", f"{TOPIC}/0/104", 1),
+    ]
+
+
+def test_a_container_cut_in_its_only_block_loses_the_records_that_it_claims() -> None:
+    whole = container([removed(on="2026-04-01"), removed(on="2026-04-02")], codec="null")
+    formed = form(log(whole[:-30]))
+    assert [block.frame.height for block in formed.blocks] == [0]
+    assert losses(formed) == [(ACME, "UNDECODABLE", f"{TOPIC}/0/100", 2)]
+
+
+def test_as_at_uses_only_what_the_broker_had_by_then() -> None:
+    one, two = removed(on="2026-04-01"), removed(on="2026-04-02")
+    assert ids(form(log(single(one), single(two)), as_at=NOON)) == {"MeterRemoved": [one["event_id"]]}
+
+
+def test_the_log_is_synthetic_only_if_every_message_says_so() -> None:
+    event = removed()
+    assert form(log(single(event), container([event]))).synthetic
+    assert form(log(container([event], synthetic=True), marked=False)).synthetic
+    assert not form([*log(single(event)), *log(single(event), marked=False)]).synthetic
+    assert not form(log(b"poison", marked=False)).synthetic
