@@ -171,6 +171,8 @@ def _programs(folders: Folders, settings: ClusterSettings) -> list[Program]:
         "--javaClassLookupAllowlistFile=*",
         "--defaultEnvironmentType=EMBEDDED",
         "--experiments=use_deprecated_read",
+        # All of Beam would otherwise go with every job, where Flink has it already. None at all is not an answer.
+        f"--filesToStage={next(folders.beam.glob('jamm-*.jar'))}",
     ]
     job_ports = (settings.job_server_port, settings.job_server_artifact_port, settings.job_server_expansion_port)
     return [
