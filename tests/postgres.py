@@ -1,7 +1,6 @@
 """A real PostgreSQL for tests: a server of its own in a temporary folder, and a new database for each test."""
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -90,7 +89,7 @@ class Server:
             shutil.chown(self.folder, OWNER)
         words = ["--no-sync", "--auth=trust", f"--username={OWNER}", "--encoding=UTF8", "--locale=C"]
         command = [program("initdb"), *words, str(self.folder / "data")]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **_as_owner())
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=_owner())
         (self.folder / "data" / "pg_hba.conf").write_text(ACCESS)
 
     def start(self) -> None:
@@ -98,7 +97,7 @@ class Server:
         settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         command = [program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *settings]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, **_as_owner()
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, user=_owner()
         )
         give_up = time.monotonic() + START_SECONDS
         while True:
@@ -122,7 +121,7 @@ class Server:
     def stop(self) -> None:
         """The server is stopped, if it runs."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGQUIT)
             self.process.wait(START_SECONDS)
 
     def execute(self, statement: str, database: str = "postgres") -> None:
@@ -159,9 +158,9 @@ class Server:
         return self.url(EMPTIED)
 
 
-def _as_owner() -> dict[str, str]:
+def _owner() -> str | None:
     """PostgreSQL does not run as root."""
-    return {"user": OWNER, "group": pwd.getpwnam(OWNER).pw_name} if os.geteuid() == 0 else {}
+    return OWNER if os.geteuid() == 0 else None
 
 
 def migrated(url: str) -> None:

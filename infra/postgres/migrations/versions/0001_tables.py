@@ -30,13 +30,23 @@ TABLES = {
     "published_releases": ("vintage", "title, published_at timestamptz, last_quarter, data_notice, marker"),
     "published_stock": (f"vintage {CELL}", "meters bigint, marker"),
     "published_installations": (f"vintage {CELL} install_reason", "installations bigint, marker"),
-    "runs": (
-        "run_id",
-        "started_at timestamptz, finished_at timestamptz, kind, synthetic boolean, as_at timestamptz NULL, "
-        + "as_at_basis, key_id, rule_version, schema_version, code_version, inputs, received bigint",
-    ),
 }
 FURTHER = """
+    CREATE TABLE runs (
+        run_id text PRIMARY KEY,
+        started_at timestamptz NOT NULL,
+        finished_at timestamptz NOT NULL,
+        kind text NOT NULL,
+        synthetic boolean NOT NULL,
+        as_at timestamptz,
+        as_at_basis text NOT NULL,
+        key_id text NOT NULL,
+        rule_version text NOT NULL,
+        schema_version text NOT NULL,
+        code_version text NOT NULL,
+        inputs text NOT NULL,
+        received bigint NOT NULL
+    );
     CREATE TABLE store_version (number integer PRIMARY KEY);
     INSERT INTO store_version VALUES (2);
     CREATE INDEX ix_ledger_quarantine_provenance ON ledger_quarantine (run_id, owner, provenance);
@@ -74,7 +84,7 @@ def downgrade() -> None:
 
 def _table(name: str, key: list[str], columns: list[str]) -> str:
     typed = [column if " " in column else f"{column} text" for column in (*key, *columns)]
-    parts = [column if column.endswith(" NULL") else f"{column} NOT NULL" for column in typed]
+    parts = [f"{column} NOT NULL" for column in typed]
     if key:
         parts.append(f"PRIMARY KEY ({', '.join(key)})")
     coded = [column.split(" ")[0] for column in typed if column.split(" ")[0] in CODES]
