@@ -42,7 +42,7 @@ class _Part:
 
 @dataclass(slots=True)
 class Feed:
-    """The events of a Britain, kept in memory (about 130 bytes each). `lists` holds their texts."""
+    """The events of a Britain, kept in memory (about 115 bytes each). `lists` holds their texts."""
 
     lists: Lists
     seed: int

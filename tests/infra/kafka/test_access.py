@@ -280,6 +280,16 @@ def test_up_again_changes_nothing_and_takes_rights_away_that_are_no_longer_wante
 
 
 @pytest.mark.cluster
+def test_a_password_whose_file_is_deleted_is_another_after_the_next_up(broker: Broker) -> None:
+    old = broker.secured.password("QQQC")
+    broker.secured.password_file("QQQC").unlink()
+    up_secured(broker.home, broker.settings, print, (*SUPPLIERS, DCC))
+    assert broker.written("QQQC", [topic_of("QQQC")]) == {topic_of("QQQC"): 0}
+    with pytest.raises(LogError, match="password"):
+        ranges(broker.as_principal("QQQC", password=old), [topic_of("QQQC")])
+
+
+@pytest.mark.cluster
 def test_the_lines_for_a_shell_let_rollout_in(broker: Broker) -> None:
     lines = "\n".join([*environment(broker.home), "env | grep ^ROLLOUT_KAFKA_"])
     done = subprocess.run(
