@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -186,7 +187,7 @@ def _programs(folders: Folders, settings: ClusterSettings) -> list[Program]:
 def _readiness(settings: ClusterSettings) -> dict[str, Callable[[], bool]]:
     return {
         JOB_MANAGER: lambda: overview(settings) is not None,
-        TASK_MANAGER: lambda: (overview(settings) or {}).get("slots-total", 0) >= settings.flink_slots,
+        TASK_MANAGER: lambda: slots(settings) >= settings.flink_slots,
         JOB_SERVER: lambda: is_listening(settings.job_server_port),
         EXPANSION: lambda: is_listening(settings.expansion_port),
     }
@@ -194,8 +195,24 @@ def _readiness(settings: ClusterSettings) -> dict[str, Callable[[], bool]]:
 
 def overview(settings: ClusterSettings) -> dict[str, Any] | None:
     """What Flink tells of itself; None where it does not answer."""
+    return _asked(settings, "/overview")
+
+
+def slots(settings: ClusterSettings) -> int:
+    """The slots of the TaskManagers that live: Flink counts one that was killed for another ten seconds."""
+    told = _asked(settings, "/taskmanagers") or {}
+    living = (manager for manager in told.get("taskmanagers", ()) if is_listening(_port_of(manager["path"])))
+    return sum(manager["slotsNumber"] for manager in living)
+
+
+def _port_of(path: str) -> int:
+    """The port in the address of a TaskManager, such as pekko.tcp://flink@127.0.0.1:46427/user/rpc/taskmanager_0."""
+    return urllib.parse.urlsplit(path).port or 0
+
+
+def _asked(settings: ClusterSettings, path: str) -> dict[str, Any] | None:
     try:
-        with urllib.request.urlopen(f"http://{settings.flink}/overview", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{settings.flink}{path}", timeout=5) as answer:
             told: dict[str, Any] = json.load(answer)
             return told
     except (urllib.error.URLError, OSError, ValueError):
