@@ -1,20 +1,36 @@
 """How to reach the log: address and credentials, and one sentence for everything that a person can put right."""
 
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import kafka
-from kafka import errors
+import kafka.errors
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipelines.log.diagnosis import Finding, diagnose, speaks_tls
+
 # Long enough for a broker that starts again; a person who mistyped an address waits no longer.
 PATIENCE_MS: Final = 15_000
+FIRST_TRY_MS: Final = 2_000
+PAUSE_SECONDS: Final = 0.3
 # The stubs that type checkers bring for kafka-python are of an older release.
 CLIENTS: Final[Any] = kafka
+ERRORS: Final[Any] = kafka.errors
+Found = TypeVar("Found")
+# What a plain connection met, as a person is told.
+_AT: Final = "The log at {bootstrap} "
+_MET: Final = {
+    Finding.NO_ADDRESS: _AT + "cannot be reached: there is no such host.",
+    Finding.SILENT: _AT + "cannot be reached: nobody answers there.",
+    Finding.NOT_TLS: _AT + "does not speak TLS, which ROLLOUT_KAFKA_SECURITY_PROTOCOL={security_protocol} wants.",
+    Finding.UNTRUSTED: _AT + "shows a certificate that {vouches} does not vouch for.",
+    Finding.OTHER_NAME: _AT + "shows a certificate that is for another name than the address given.",
+}
 
 
 class LogError(Exception):
@@ -63,6 +79,16 @@ class KafkaSettings:
         ca_file = str(found.ca_file or "")
         return cls(bootstrap, found.security_protocol, found.sasl_mechanism, found.username, password, ca_file)
 
+    @property
+    def tls(self) -> bool:
+        """Whether the log is spoken to by TLS."""
+        return self.security_protocol.endswith("SSL")
+
+    def as_words(self) -> dict[str, str]:
+        """What a sentence may say of the settings: all but the password."""
+        vouches = self.ca_file or "this system"
+        return {**asdict(self), "password": "", "vouches": vouches}
+
     def as_dict(self) -> dict[str, str]:
         """All of it, the password too, for a file that only its owner may read."""
         return asdict(self)
@@ -87,7 +113,7 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
         config["sasl_mechanism"] = settings.sasl_mechanism
         config["sasl_plain_username"] = settings.username
         config["sasl_plain_password"] = settings.password
-    if settings.security_protocol.endswith("SSL") and settings.ca_file:
+    if settings.tls and settings.ca_file:
         config["ssl_cafile"] = settings.ca_file
     return config
 
@@ -97,32 +123,92 @@ def explained(settings: KafkaSettings, what: str) -> Generator[None]:
     """Everything that a person can put right about a use of the log leaves as LogError; `what` names the use."""
     try:
         yield
-    except errors.KafkaError as error:
+    except ERRORS.KafkaError as error:
         raise LogError(_sentence(settings, what, error)) from error
 
 
-def _sentence(settings: KafkaSettings, what: str, error: errors.KafkaError) -> str:
-    told = f"{type(error).__name__} {error}".lower()
-    secured, signed_on = settings.security_protocol != "PLAINTEXT", settings.security_protocol.startswith("SASL")
-    if isinstance(error, errors.AuthorizationError):
-        return f"{settings.username or 'Without a name one'} may not {what}."
-    if isinstance(error, errors.UnknownTopicOrPartitionError):
-        return f"The log at {settings.bootstrap} has no such topic: {what} is not possible."
-    if isinstance(error, errors.MessageSizeTooLargeError):
-        return f"The log at {settings.bootstrap} takes no message of that size."
-    if "certificate" in told or "ssl" in told:
-        return f"The certificate of the log at {settings.bootstrap} is not one that ROLLOUT_KAFKA_CA_FILE vouches for."
-    if signed_on and "auth" in told:
-        return f"The log at {settings.bootstrap} does not take the name {settings.username} with that password."
-    also = ", or it does not take the name and password given" if secured else ""
-    return f"The log at {settings.bootstrap} cannot be reached{also}: {type(error).__name__}."
+def _sentence(settings: KafkaSettings, what: str, error: Exception) -> str:
+    match error:
+        case ERRORS.SaslAuthenticationFailedError():
+            return _refused(settings)
+        case ERRORS.RetriableError() if (finding := _finding(settings)) is not Finding.ANSWERS:
+            return _MET[finding].format(**settings.as_words())
+        case ERRORS.AuthorizationError():
+            return f"{settings.username or 'Who gives no name'} may not {what} at {settings.bootstrap}."
+        case ERRORS.UnknownTopicOrPartitionError():
+            said = "has no such topic, so one cannot"
+        case ERRORS.MessageSizeTooLargeError() | ERRORS.RecordListTooLargeError():
+            said = "takes no message of that size, so one cannot"
+        case ERRORS.RetriableError():
+            said = "was away for too long to"
+        case _:
+            return f"The log at {settings.bootstrap} does not let one {what}: {type(error).__name__}."
+    return f"The log at {settings.bootstrap} {said} {what}."
+
+
+def _refused(settings: KafkaSettings) -> str:
+    """The sentence for a broker that answers and then ends every connection."""
+    if _speaks_other(settings):
+        said = "speaks TLS: set ROLLOUT_KAFKA_SECURITY_PROTOCOL=SASL_SSL and ROLLOUT_KAFKA_CA_FILE."
+    elif settings.security_protocol.startswith("SASL"):
+        said = "does not take the name {username} with that password by {sasl_mechanism}."
+    else:
+        said = "answers, but not to who gives no name and password: is ROLLOUT_KAFKA_SECURITY_PROTOCOL set?"
+    return f"The log at {settings.bootstrap} {said.format(**settings.as_words())}"
+
+
+def _finding(settings: KafkaSettings) -> Finding:
+    return diagnose(settings.bootstrap.split(","), tls=settings.tls, ca_file=settings.ca_file)
 
 
 def admin_of(settings: KafkaSettings) -> Any:
-    """A client that looks after topics and groups; whoever makes it closes it."""
-    return CLIENTS.KafkaAdminClient(**client_config(settings))
+    """A client that looks after topics and groups; whoever makes it closes it. Raises LogError."""
+    return client_of(CLIENTS.KafkaAdminClient, settings)
 
 
 def consumer_of(settings: KafkaSettings, **more: Any) -> Any:
-    """A consumer of no group; whoever makes it closes it."""
-    return CLIENTS.KafkaConsumer(**client_config(settings), group_id=None, enable_auto_commit=False, **more)
+    """A consumer of no group; whoever makes it closes it. Raises LogError."""
+    no_group = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False}
+    return client_of(CLIENTS.KafkaConsumer, settings, **no_group, **more)
+
+
+def client_of(kind: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any:
+    """A client of some kind that has met the log. Raises LogError: at once where waiting does not help.
+
+    No client is made before somebody answers and shows the right certificate, as kafka-python lets go of no connection
+    that fails before that.
+    """
+    deadline, window, refusals = time.monotonic() + PATIENCE_MS / 1000, FIRST_TRY_MS, 0
+    while True:
+        finding = _finding(settings)
+        if finding is Finding.ANSWERS:
+            try:
+                return kind(**{**client_config(settings), "bootstrap_timeout_ms": window}, **more)
+            except (ERRORS.KafkaTimeoutError, ERRORS.KafkaConnectionError) as error:
+                refusals += 1
+                late = time.monotonic() > deadline
+                # Who is asked for a name and password is not asked for patience.
+                if late or (refusals > 1 and settings.security_protocol != "PLAINTEXT") or _speaks_other(settings):
+                    raise LogError(_refused(settings)) from error
+            # A busy broker may need longer than the first try lasts.
+            window *= 2
+        elif finding is not Finding.SILENT or time.monotonic() > deadline:
+            raise LogError(_MET[finding].format(**settings.as_words()))
+        else:
+            time.sleep(PAUSE_SECONDS)
+
+
+def _speaks_other(settings: KafkaSettings) -> bool:
+    return not settings.tls and speaks_tls(settings.bootstrap.split(","))
+
+
+def patiently(call: Callable[[], Found]) -> Found:
+    """What a call gives, made again for a while where the broker only asks for patience, as when it has just begun."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        try:
+            return call()
+        except ERRORS.RetriableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from kafka import errors
 from kafka.structs import OffsetAndMetadata
 
-from pipelines.log.connection import CLIENTS, KafkaSettings, admin_of, consumer_of, explained
+from pipelines.log.connection import (
+    CLIENTS,
+    ERRORS,
+    KafkaSettings,
+    LogError,
+    admin_of,
+    consumer_of,
+    explained,
+    patiently,
+)
 
 # For every topic, an offset of each partition (as text, as in JSON).
 Offsets = dict[str, dict[str, int]]
@@ -27,15 +36,20 @@ def ranges(settings: KafkaSettings, topics: Sequence[str]) -> tuple[Range, ...]:
     with explained(settings, "read topics"):
         consumer = consumer_of(settings)
         try:
-            partitions = [
-                CLIENTS.TopicPartition(topic, number)
-                for topic in topics
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
+            partitions = [at for topic in topics for at in partitions_of(settings, consumer, topic)]
             begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         finally:
             consumer.close()
     return tuple(Range(at.topic, at.partition, begins[at], ends[at]) for at in partitions)
+
+
+def partitions_of(settings: KafkaSettings, consumer: Any, topic: str) -> list[Any]:
+    """The partitions of a topic. Raises LogError for a topic that is not there, or not for us to see."""
+    numbers = sorted(consumer.partitions_for_topic(topic) or ())
+    if not numbers:
+        hidden = f", or {settings.username} may not read it" if settings.username else ""
+        raise LogError(f"The log at {settings.bootstrap} has no topic {topic}{hidden}.")
+    return [CLIENTS.TopicPartition(topic, number) for number in numbers]
 
 
 def end_offsets(settings: KafkaSettings, topics: Sequence[str]) -> Offsets:
@@ -56,8 +70,8 @@ def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping
     with explained(settings, f"set the offsets of group {group}"):
         admin = admin_of(settings)
         try:
-            for error in admin.alter_group_offsets(group, wanted).values():
-                if error is not errors.NoError:
+            for error in patiently(lambda: admin.alter_group_offsets(group, wanted)).values():
+                if error is not ERRORS.NoError:
                     raise error
         finally:
             admin.close()
@@ -68,7 +82,7 @@ def group_offsets(settings: KafkaSettings, group: str) -> Offsets:
     with explained(settings, f"read the offsets of group {group}"):
         admin = admin_of(settings)
         try:
-            told = admin.list_group_offsets(group)
+            told = patiently(lambda: admin.list_group_offsets(group))
         finally:
             admin.close()
     found: Offsets = {}

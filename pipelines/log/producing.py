@@ -1,15 +1,38 @@
 """Sends messages to the log: each once and in order, and none lost without an error."""
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.log.connection import CLIENTS, KafkaSettings, client_config, explained
+from pipelines.log.connection import CLIENTS, ERRORS, PATIENCE_MS, KafkaSettings, client_of, explained
 
 BATCH_BYTES: Final = 262_144
 LINGER_MS: Final = 20
 MOST_BYTES: Final = 1_900_000
+# How much may be on its way before a sender waits.
+PENDING_BYTES: Final = 32_000_000
+PENDING_MESSAGES: Final = 50_000
+# A broker that starts again is waited for; the client itself tries again until then.
+DELIVERY_MS: Final = 60_000
+CLOSING_SECONDS: Final = 5.0
 
 Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a producer has written to a partition: how many messages, the first offset and the last."""
+
+    topic: str
+    partition: int
+    messages: int
+    first: int
+    last: int
+
+    def joined(self, offset: int) -> "Span":
+        """The span with one more message."""
+        return Span(self.topic, self.partition, self.messages + 1, min(self.first, offset), max(self.last, offset))
 
 
 class Producer:
@@ -18,36 +41,73 @@ class Producer:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: Any = None
-        self._sent: list[Any] = []
+        self._pending: deque[tuple[Any, int]] = deque()
+        self._pending_bytes = 0
+        self._written: dict[tuple[str, int], Span] = {}
 
-    def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()) -> Any:
-        """The message is on its way; gives its future. Raises LogError."""
+    def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()) -> None:
+        """The message is on its way; waits where too much is. Raises LogError, also for messages sent before."""
         with explained(self._settings, f"write to topic {topic}"):
             if self._producer is None:
-                self._producer = CLIENTS.KafkaProducer(
-                    **client_config(self._settings),
-                    acks="all",
-                    enable_idempotence=True,
-                    linger_ms=LINGER_MS,
-                    batch_size=BATCH_BYTES,
-                    max_request_size=MOST_BYTES,
-                )
+                self._producer = self._made()
             future = self._producer.send(topic, key=key, value=value, headers=list(headers))
-        self._sent.append(future)
-        return future
+        self._pending.append((future, len(value)))
+        self._pending_bytes += len(value)
+        if self._pending_bytes > PENDING_BYTES or len(self._pending) > PENDING_MESSAGES:
+            self._settle(PENDING_BYTES // 2, PENDING_MESSAGES // 2)
 
     def flush(self) -> None:
         """All messages sent are in the log. Raises LogError for any that is not."""
-        sent, self._sent = self._sent, []
-        if self._producer is not None and sent:
+        if self._pending:
             with explained(self._settings, "write to the log"):
-                self._producer.flush()
-                for future in sent:
-                    future.get(timeout=30)
+                self._producer.flush(timeout=(DELIVERY_MS + PATIENCE_MS) / 1000)
+        self._settle(0, 0)
+
+    def written(self) -> tuple[Span, ...]:
+        """What is known to be in the log, of each partition, since the producer was made."""
+        return tuple(self._written.values())
 
     def close(self) -> None:
-        """The producer is gone; what was sent is in the log."""
-        self.flush()
-        if self._producer is not None:
-            self._producer.close()
-            self._producer = None
+        """The producer is gone; what was sent is in the log. Raises LogError if it is not."""
+        try:
+            self.flush()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """The producer is gone, and nobody knows what became of messages that were on their way."""
+        self._pending.clear()
+        self._pending_bytes = 0
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=0)
+        except ERRORS.KafkaTimeoutError:
+            # It waits for what is on its way even so, until its sender gives that up.
+            producer._sender.force_close()  # noqa: SLF001 - there is no other door
+            producer.close(timeout=CLOSING_SECONDS)
+
+    def _made(self) -> Any:
+        return client_of(
+            CLIENTS.KafkaProducer,
+            self._settings,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            batch_size=BATCH_BYTES,
+            max_request_size=MOST_BYTES,
+            delivery_timeout_ms=DELIVERY_MS,
+            max_block_ms=DELIVERY_MS,
+        )
+
+    def _settle(self, most_bytes: int, most_messages: int) -> None:
+        """No more than so much is still on its way; the oldest came first."""
+        while self._pending and (self._pending_bytes > most_bytes or len(self._pending) > most_messages):
+            future, size = self._pending.popleft()
+            self._pending_bytes -= size
+            with explained(self._settings, "write to the log"):
+                told = future.get(timeout=(DELIVERY_MS + PATIENCE_MS) / 1000)
+            at = (told.topic, told.partition)
+            before = self._written.get(at)
+            self._written[at] = Span(*at, 1, told.offset, told.offset) if before is None else before.joined(told.offset)

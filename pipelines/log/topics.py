@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from pipelines.log.connection import KafkaSettings, LogError, admin_of, explained
+from pipelines.log.connection import ERRORS, KafkaSettings, LogError, admin_of, explained
 from schemas.sources import sources
 
 DCC_TOPIC: Final = "dcc"
@@ -57,7 +56,7 @@ def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ..
 def _create(admin: Any, new: list[NewTopic]) -> None:
     try:
         admin.create_topics(new)
-    except errors.TopicAlreadyExistsError:
+    except ERRORS.TopicAlreadyExistsError:
         # Two that start together: both want them, one makes them.
         return
 
