@@ -70,11 +70,16 @@ def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping
     with explained(settings, f"set the offsets of group {group}"):
         admin = admin_of(settings)
         try:
-            for error in patiently(lambda: admin.alter_group_offsets(group, wanted)).values():
-                if error is not ERRORS.NoError:
-                    raise error
+            patiently(lambda: _alter(admin, group, wanted))
         finally:
             admin.close()
+
+
+def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> None:
+    # What is wrong with a partition is told and not raised; a group that has just begun may yet find its coordinator.
+    for error in admin.alter_group_offsets(group, wanted).values():
+        if error is not ERRORS.NoError:
+            raise error
 
 
 def group_offsets(settings: KafkaSettings, group: str) -> Offsets:
