@@ -60,12 +60,12 @@ class Line:
         with self.clock.of("read and decode"):
             block = read(packet).block
         with self.clock.of("identify"):
-            facts = validate.identify(block, self.key).facts
+            facts = validate.identify([block], self.key).facts
         with self.clock.of("Great Expectations"):
             findings = self.checker.check(block.record, facts)
         # Judging identifies once more; that is taken off afterwards.
         with self.clock.of("identify and judge"):
-            verdict = validate.judge(block, self.key, lambda _record, _facts: findings)
+            verdict = validate.judge([block], self.key, lambda _facts: findings)
         self.outcomes.append(of_verdict(verdict))
         self.held.append(verdict.accepted)
 

@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import great_expectations
 
-    from expectations.rows import row_wise, type_json
+    from expectations.rows import RowExpectation, row_wise, type_json
 
     if warnings.showwarning is not _showwarning:
         # It sends every warning of the process to its log; give them back.
@@ -64,6 +64,11 @@ class Engine:
         batch = self._block.get_batch(batch_parameters={"dataframe": pandas_frame(facts, key)})
         results = batch.validate(self._suites[suite], result_format=RESULT_FORMAT).results
         return [_verdict(result) for result in results]
+
+
+def is_row_wise(expectation: type_json) -> bool:
+    """Whether an expectation of a suite judges each row by itself, whatever others there are."""
+    return isinstance(row_wise(expectation), RowExpectation)
 
 
 def _suite(suite: type_json) -> great_expectations.ExpectationSuite:

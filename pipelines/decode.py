@@ -144,15 +144,18 @@ def _frame_type(kind: Any) -> type[pl.DataType]:
 def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
     """Columns of all bodies in order, under the record's current schema; see `Decoded`. A body is read whole or not.
 
-    A body whose records do not fill it exactly is not read; nor is one with a number in more bytes than it needs. Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
+    A body whose records do not fill it exactly is not read; nor is one with a number in more bytes than it needs.
+    Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
     """
     frames, read = _read(bodies, version)
     return Decoded(resolve(pl.concat([_empty(version), *frames]), version), tuple(read))
 
 
 def _read(bodies: Sequence[Body], version: RecordSchema) -> tuple[list[pl.DataFrame], list[int]]:
-    """Frames of the bodies that can be read, in order, and how many records each body gave. Halves those that do not
-    work out together until what cannot be read stands alone."""
+    """Frames of the bodies that can be read, in order, and how many records each body gave.
+
+    Bodies that do not work out together are halved until what cannot be read stands alone.
+    """
     together = _columns(bodies, version) if len(bodies) == 1 or all(body.whole for body in bodies) else None
     if together is not None:
         return [together], [body.records for body in bodies]

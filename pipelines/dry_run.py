@@ -48,7 +48,7 @@ def dry_run(files: Sequence[Path], source: str | None = None) -> DryRun:
         raise InputError(f"{owner!r} is no source of schemas/sources.csv; name yours with --source.")
     # A key of the moment: nothing that is worked out here is kept.
     key, checker = Key(secrets.token_bytes(32)), Checker()
-    verdicts = [validate.judge(_owned(reading.block, owner), key, checker.check) for reading in readings]
+    verdicts = [validate.judge([_owned(reading.block, owner)], key, checker.check_records) for reading in readings]
     outcome = Outcome.of(
         [*map(of_verdict, verdicts), *map(of_reading, readings), of_losses(planned.losses)],
     )

@@ -114,7 +114,7 @@ class ValidateBlocks(beam.DoFn):
 
     def process(self, element: Block) -> Iterator[Any]:
         """One event frame for each block."""
-        verdict = validate.judge(element, self._key, self._checker.check)
+        verdict = validate.judge([element], self._key, self._checker.check_records)
         self._rejected.inc(verdict.quarantine.height)
         note(self._settings.work, validated=element.frame.height)
         yield TaggedOutput(OUTCOME, of_verdict(verdict))

@@ -6,7 +6,8 @@ rejects, so it is given facts only. `identified` is the same rows with ids and d
 place of texts.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -39,39 +40,62 @@ _EPOCH: Final = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A block without raw ids. `events` is an event frame; `facts` has one row for each of its rows, in order."""
+    """Blocks without raw ids. `events` is an event frame; `facts` has one row for each of its rows, in order.
 
-    record: str
+    Facts name the `record` and the `row` (a position in all blocks together) that they are of.
+    """
+
     events: pl.DataFrame
     facts: pl.DataFrame
 
 
-def identify(block: Block, key: Key) -> Identified:
-    """Facts and compact events of a block; the raw meter point ids end here."""
-    frame = block.frame
-    event_a, event_b = identifiers.uuid_halves(frame["event_id"])
-    facts = pl.concat(
-        [_envelope_facts(block, event_a), *_record_facts(block)],
-        how="horizontal",
+def identify(blocks: Sequence[Block], key: Key) -> Identified:
+    """Facts and compact events of blocks, one after the other; the raw meter point ids end here."""
+    envelope = pl.concat([_envelope(block) for block in blocks], how="diagonal")
+    event = identifiers.uuid_halves(envelope["event_id"])
+    special = pl.concat([_record_facts(block) for block in blocks], how="diagonal")
+    facts = pl.concat([_envelope_facts(envelope, event[0]), special], how="horizontal")
+    return Identified(_events(blocks, envelope, event, key), facts)
+
+
+_PROVENANCE: Final = ("origin", "row", "offset", "received_at")
+
+
+def _envelope(block: Block) -> pl.DataFrame:
+    """The fields that all records share, and what the block alone knows of its rows."""
+    kind = "DCC" if block.record in DCC_RECORDS else "SUPPLIER"
+    received = "received_at" if "received_at" in block.frame.columns else pl.lit(None, pl.Int64)
+    return block.frame.select(
+        *columns.ENVELOPE_FIELDS,
+        pl.Series("owner", _owners(block)),
+        pl.Series("opening", _is_opening(block.record, block.frame)),
+        received_at=received,
+        record=pl.lit(block.record),
+        kind=pl.lit(kind),
+        without_meter_point=pl.lit(block.record in RECORDS_WITHOUT_METER_POINT),
     )
-    return Identified(block.record, _events(block, (event_a, event_b), key), facts)
 
 
-def _events(block: Block, event: tuple[pl.Series, pl.Series], key: Key) -> pl.DataFrame:
-    frame = block.frame
-    meter_a, meter_b = digests(frame["fuel"], frame["meter_point_id"], key)
-    corrects_a, corrects_b = identifiers.uuid_halves(frame["corrects"])
-    source = frame["source_id"].cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical()
-    compact = frame.drop("event_id", "corrects", "source_id", "meter_point_id", "origin", "row").with_columns(
-        record=pl.lit(columns.RECORD_CODES[block.record], pl.UInt8),
-        source=source.cast(pl.UInt16),
+def _events(
+    blocks: Sequence[Block], envelope: pl.DataFrame, event: tuple[pl.Series, pl.Series], key: Key
+) -> pl.DataFrame:
+    meter_a, meter_b = digests(envelope["fuel"], envelope["meter_point_id"], key)
+    corrects_a, corrects_b = identifiers.uuid_halves(envelope["corrects"])
+    source = envelope["source_id"].cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical()
+    record = envelope["record"].cast(pl.Enum(list(columns.RECORD_CODES))).to_physical()
+    gone = (*columns.ENVELOPE_FIELDS, *_PROVENANCE)
+    contents = pl.concat([block.frame.drop(gone, strict=False) for block in blocks], how="diagonal")
+    compact = contents.with_columns(
+        envelope.select("action", "fuel", "effective_at", "reported_at").get_columns(),
+        record=record,
+        source=source,
         meter_a=meter_a,
         meter_b=meter_b,
         event_a=event[0],
         event_b=event[1],
         corrects_a=corrects_a,
         corrects_b=corrects_b,
-        corrects_text=pl.when(corrects_a.is_null()).then(frame["corrects"]),
+        corrects_text=pl.select(pl.when(corrects_a.is_null()).then(envelope["corrects"])).to_series(),
     )
     return columns.as_events(compact)
 
@@ -80,30 +104,44 @@ def _owners(block: Block) -> pl.Series:
     return pl.Series([origin.owner for origin in block.origins], dtype=pl.String).gather(block.frame["origin"])
 
 
-def _envelope_facts(block: Block, event_a: pl.Series) -> pl.DataFrame:
-    frame = block.frame.select(
-        "action", "corrects", "source_id", "fuel", "meter_point_id", "effective_at", "reported_at"
-    ).with_columns(owner=_owners(block), received_at=pl.lit(None, pl.Int64))
+def _envelope_facts(envelope: pl.DataFrame, event_a: pl.Series) -> pl.DataFrame:
     judged = pl.col("action") != _VOID
-    opening = _is_opening(block.record, block.frame)
-    return frame.select(
+    source = pl.col("source_id")
+    facts = envelope.select(
         row=pl.int_range(pl.len(), dtype=pl.UInt32),
+        record="record",
         event_id_ok=event_a.is_not_null(),
-        source_known=pl.col("source_id").is_in(list(sources())),
-        source_is_owner=pl.col("source_id") == pl.col("owner"),
-        record_for_source=_record_for_source(block.record),
+        source_known=source.is_in(_sources().ids),
+        source_is_owner=source == pl.col("owner"),
+        record_for_source=source.replace_strict(_sources().kinds, default=None) == pl.col("kind"),
         correction_names_target=(pl.col("action") == _NEW) == pl.col("corrects").is_null(),
         effective_after_reported_ms=pl.when(judged).then(pl.col("effective_at") - pl.col("reported_at")),
         reported_after_received_ms=pl.when(judged).then(pl.col("reported_at") - pl.col("received_at")),
-        effective_at_unless_opening_ms=pl.when(judged & ~opening).then(pl.col("effective_at")),
+        effective_at_unless_opening_ms=pl.when(judged & ~pl.col("opening")).then(pl.col("effective_at")),
         source_active=pl.when(judged).then(_source_active()),
-    ).with_columns(_meter_point_facts(block))
+    )
+    return facts.with_columns(_meter_point_facts(envelope))
 
 
-def _record_for_source(record: str) -> pl.Expr:
-    kind = "DCC" if record in DCC_RECORDS else "SUPPLIER"
-    kinds = {source.source_id: source.kind == kind for source in sources().values()}
-    return pl.col("source_id").replace_strict(kinds, default=None, return_dtype=pl.Boolean)
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the rules ask of sources, by their ids; times in milliseconds."""
+
+    ids: list[str]
+    kinds: dict[str, str]
+    begins: dict[str, int | None]
+    ends: dict[str, int | None]
+
+
+@functools.cache
+def _sources() -> _Sources:
+    listed = sources().values()
+    return _Sources(
+        [source.source_id for source in listed],
+        {source.source_id: source.kind for source in listed},
+        {source.source_id: _days_ms(source.active_from) for source in listed},
+        {source.source_id: _days_ms(source.active_to) for source in listed},
+    )
 
 
 def _is_opening(record: str, frame: pl.DataFrame) -> pl.Series:
@@ -118,25 +156,20 @@ def _days_ms(day: date | None) -> int | None:
 
 def _source_active() -> pl.Expr:
     """Whether the event took effect within the source's dates (days in UTC: a warning needs no finer)."""
-    begins = {s.source_id: _days_ms(s.active_from) for s in sources().values()}
-    ends = {s.source_id: _days_ms(s.active_to) for s in sources().values()}
-    source = pl.col("source_id")
-    begin = source.replace_strict(begins, default=None, return_dtype=pl.Int64)
-    end = source.replace_strict(ends, default=None, return_dtype=pl.Int64)
+    begin = pl.col("source_id").replace_strict(_sources().begins, default=None, return_dtype=pl.Int64)
+    end = pl.col("source_id").replace_strict(_sources().ends, default=None, return_dtype=pl.Int64)
     effective = pl.col("effective_at")
     return (effective >= begin) & (effective < end + _DAY_MS).fill_null(value=True)
 
 
-def _meter_point_facts(block: Block) -> list[pl.Series]:
-    points, electricity = block.frame["meter_point_id"], block.frame["fuel"] == _ELECTRICITY
+def _meter_point_facts(envelope: pl.DataFrame) -> list[pl.Series]:
+    points, electricity = envelope["meter_point_id"], envelope["fuel"] == _ELECTRICITY
     nobody = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(points))
-    if block.record in RECORDS_WITHOUT_METER_POINT:
-        form = (points == "").alias("meter_point_format_ok")
-        return [form, nobody.alias("mpan_check_digit_ok"), nobody.alias("mprn_check_digit_ok")]
+    without = envelope["without_meter_point"]
     form = identifiers.meter_point_format_ok(points, electricity)
-    mpans, mprns = form & electricity, form & ~electricity
+    mpans, mprns = form & electricity & ~without, form & ~electricity & ~without
     return [
-        form.alias("meter_point_format_ok"),
+        pl.select(pl.when(without).then(points == "").otherwise(form)).to_series().alias("meter_point_format_ok"),
         nobody.scatter(mpans.arg_true(), identifiers.mpan_check_digit_ok(points.filter(mpans))).alias(
             "mpan_check_digit_ok"
         ),
@@ -146,28 +179,26 @@ def _meter_point_facts(block: Block) -> list[pl.Series]:
     ]
 
 
-def _record_facts(block: Block) -> list[pl.DataFrame]:
+def _record_facts(block: Block) -> pl.DataFrame:
+    """Facts of one record's own fields, one row for each of the block's; without columns where it has none."""
     judged = pl.col("action") != _VOID
     frame = block.frame
     if block.record == "MeterInstalled":
-        return [_installation_facts(frame, judged)]
+        return _installation_facts(frame, judged)
     if block.record == "PortfolioDeclared":
-        return [
-            frame.select(
-                region_code=pl.when(judged).then("region_code"),
-                mode_fits_type=pl.when(judged).then(_mode_fits_type()),
-                quarter=pl.when(judged).then("quarter"),
-                meters=pl.when(judged).then("meters"),
-            )
-        ]
+        return frame.select(
+            region_code=pl.when(judged).then("region_code"),
+            mode_fits_type=pl.when(judged).then(_mode_fits_type()),
+            quarter=pl.when(judged).then("quarter"),
+            meters=pl.when(judged).then("meters"),
+        )
     if block.record == "ServiceMeasured":
-        return [
-            frame.select(
-                numerator=pl.when(judged).then("numerator"),
-                denominator=pl.when(judged).then("denominator"),
-            )
-        ]
-    return []
+        return frame.select(
+            numerator=pl.when(judged).then("numerator"),
+            denominator=pl.when(judged).then("denominator"),
+        )
+    # A column that no rule names, so that the block has its rows among those of others.
+    return pl.DataFrame({"nothing": pl.Series([None], dtype=pl.Boolean).new_from_index(0, frame.height)})
 
 
 def _smets() -> pl.Expr:
@@ -224,10 +255,15 @@ class Verdict:
     warnings: pl.DataFrame
 
 
-def judge(block: Block, key: Key, check: Callable[[str, pl.DataFrame], pl.DataFrame]) -> Verdict:
-    """Every row of a block accepted or turned away with all its reasons; warnings counted."""
-    identified = identify(block, key)
-    findings = check(block.record, identified.facts)
+def judge(blocks: Sequence[Block], key: Key, check: Callable[[pl.DataFrame], pl.DataFrame]) -> Verdict:
+    """Every row of some blocks accepted or turned away with all its reasons; warnings counted.
+
+    `check` finds what is wrong with facts (`expectations.run.Checker.check_records`).
+    """
+    if not any(block.frame.height for block in blocks):
+        return _nothing()
+    identified = identify(blocks, key)
+    findings = check(identified.facts)
     rejecting = findings.filter(pl.col("severity") == "reject")
     reasons = (
         rejecting.unique(["row", "reason_code"])
@@ -235,15 +271,34 @@ def judge(block: Block, key: Key, check: Callable[[str, pl.DataFrame], pl.DataFr
         .group_by("row", maintain_order=True)
         .agg(pl.col("reason_code").str.join(";"))
     )
-    owners = _owners(block)
+    owners = pl.concat([_owners(block) for block in blocks])
     rejected = reasons["row"]
-    keep = ~pl.int_range(block.frame.height, dtype=pl.UInt32, eager=True).is_in(rejected.implode())
+    keep = ~pl.int_range(len(owners), dtype=pl.UInt32, eager=True).is_in(rejected.implode())
     return Verdict(
         identified.events if keep.all() else identified.events.filter(keep),
         _intake(owners, owners.gather(rejected)),
-        quarantine.rows_of(block, reasons),
-        _warnings(findings.filter(pl.col("severity") == "warning"), owners, block.record),
+        pl.concat(_quarantined(blocks, reasons)),
+        _warnings(findings.filter(pl.col("severity") == "warning"), owners, identified.facts["record"]),
     )
+
+
+def _nothing() -> Verdict:
+    empty = pl.DataFrame(schema={"row": pl.UInt32})
+    nobody = pl.Series([], dtype=pl.String)
+    rows = pl.DataFrame(schema=quarantine.ROW_TYPES)
+    warned = empty.with_columns(reason_code=nobody)
+    return Verdict(columns.empty_events(), _intake(nobody, nobody), rows, _warnings(warned, nobody, nobody))
+
+
+def _quarantined(blocks: Sequence[Block], reasons: pl.DataFrame) -> list[pl.DataFrame]:
+    """The quarantine rows of each block; `reasons` are by position in all blocks together."""
+    rows, start = [pl.DataFrame(schema=quarantine.ROW_TYPES)], 0
+    for block in blocks if reasons.height else ():
+        end = start + block.frame.height
+        own = reasons.filter(pl.col("row").is_between(start, end, closed="left")).with_columns(pl.col("row") - start)
+        rows.append(quarantine.rows_of(block, own))
+        start = end
+    return rows
 
 
 def _intake(received: pl.Series, rejected: pl.Series) -> pl.DataFrame:
@@ -257,9 +312,10 @@ def _intake(received: pl.Series, rejected: pl.Series) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _warnings(findings: pl.DataFrame, owners: pl.Series, record: str) -> pl.DataFrame:
+def _warnings(findings: pl.DataFrame, owners: pl.Series, records: pl.Series) -> pl.DataFrame:
+    at = findings["row"]
     return (
-        findings.select("reason_code", owner=owners.gather(findings["row"]), record_type=pl.lit(record))
+        findings.select("reason_code", owner=owners.gather(at), record_type=records.gather(at))
         .group_by("owner", "record_type", "reason_code")
         .agg(records=pl.len().cast(pl.Int64))
     )

@@ -25,7 +25,6 @@ from apache_beam.utils.windowed_value import WindowedValue
 from expectations.run import Checker
 from pipelines import shards, validate
 from pipelines.block import BLOCK_ROWS
-from pipelines.columns import empty_events
 from pipelines.fold import change, with_copies
 from pipelines.history.copies import distinct
 from pipelines.log.message import SYNTHETIC_HEADER, Message
@@ -107,12 +106,11 @@ class TakeMessages(beam.DoFn):
         self._held, self._bytes = [], 0
         live = max(message.received_at for message in messages) > time.time() * 1000 - LIVE_MS
         formed = form(messages)
-        verdicts = [validate.judge(block, self._key, self._checker.check) for block in formed.blocks]
-        outcome = Outcome.of([*map(of_verdict, verdicts), of_losses(formed.losses)])
-        accepted = pl.concat([empty_events(), *(verdict.accepted for verdict in verdicts)])
+        verdict = validate.judge(formed.blocks, self._key, self._checker.check_records)
+        outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
         self._count(len(messages), outcome, begin)
         return [
-            *((shard, (live, pack(rows))) for shard, rows in by_shard(accepted, self._settings.shards)),
+            *((shard, (live, pack(rows))) for shard, rows in by_shard(verdict.accepted, self._settings.shards)),
             *(
                 TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
                 for key, share in shares_of_outcome(outcome, live).items()

@@ -53,7 +53,7 @@ def identified(events: Iterable[Event], key: Key = KEY) -> pl.DataFrame:
     piles: dict[str, list[tuple[int, Event]]] = defaultdict(list)
     for place, event in enumerate(events):
         piles[event["record"]].append((place, event))
-    frames = [identify(block(event for _, event in pile), key).events for pile in piles.values()]
+    frames = [identify([block(event for _, event in pile)], key).events for pile in piles.values()]
     order = [place for pile in piles.values() for place, _ in pile]
     together = pl.concat([columns.empty_events(), *frames])
     return together[pl.Series(order, dtype=pl.UInt32).arg_sort()]
@@ -62,7 +62,7 @@ def identified(events: Iterable[Event], key: Key = KEY) -> pl.DataFrame:
 def identified_in(folder: Path, key: Key = KEY) -> pl.DataFrame:
     """All events of the files under a folder as one event frame, without validation."""
     packets = plan(find_files([folder])).packets
-    return pl.concat([columns.empty_events(), *(identify(read(packet).block, key).events for packet in packets)])
+    return pl.concat([columns.empty_events(), *(identify([read(packet).block], key).events for packet in packets)])
 
 
 def counted(events: Iterable[Event]) -> Counted:

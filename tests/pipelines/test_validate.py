@@ -2,12 +2,13 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pytest
 
 from expectations.run import Checker
+from pipelines import columns
 from pipelines.validate import Verdict, identify, judge
 from schemas.reasons import reasons, sentence
 from tests.builders import (
@@ -256,14 +257,18 @@ CODES = sorted(RULES)
 
 
 @pytest.fixture(scope="module")
-def judged() -> Callable[[Event | Sent], Verdict]:
-    """One event as a run judges it, with one Checker for all."""
+def checker() -> Checker:
     importlib.import_module("expectations.engine")
-    checker = Checker()
+    return Checker()
+
+
+@pytest.fixture(scope="module")
+def judged(checker: Checker) -> Callable[[Event | Sent], Verdict]:
+    """One event as a run judges it, with one Checker for all."""
 
     def judged(sent: Event | Sent) -> Verdict:
         one = sent if isinstance(sent, Sent) else Sent(sent)
-        return judge(block([one.event], one.owner), KEY, checker.check)
+        return judge([block([one.event], one.owner)], KEY, checker.check_records)
 
     return judged
 
@@ -299,7 +304,7 @@ def test_not_given(judged: Callable[[Event | Sent], Verdict], code: str) -> None
 
 def test_reported_more_than_a_day_after_it_was_received() -> None:
     importlib.import_module("expectations.engine")
-    facts = identify(block([removed()]), KEY).facts
+    facts = identify([block([removed()])], KEY).facts
     assert facts["reported_after_received_ms"].to_list() == [None]
     checker = Checker()
     late, in_time = (facts.with_columns(reported_after_received_ms=pl.lit(DAY_MS + more)) for more in (1, 0))
@@ -356,3 +361,38 @@ def test_given_by_the_walk(code: str) -> None:
         assert [key[-1] for key in cells(counted(events)) if key[0] == "inconsistent"] == [code], events
     for events in INCONSISTENT[code].harmless:
         assert code not in {key[-1] for key in cells(counted(events))}, events
+
+
+def test_blocks_of_several_records_are_judged_as_each_by_itself(checker: Checker) -> None:
+    wrong = installed(region_code="E99999999")
+    blocks = [block([installed(), wrong], ACME), block([removed()], BOLT), block([commissioned()], "SDCC")]
+    together = judge(blocks, KEY, checker.check_records)
+    alone = [judge([one], KEY, checker.check_records) for one in blocks]
+    assert together.accepted.equals(pl.concat([verdict.accepted for verdict in alone]))
+    assert together.quarantine.equals(pl.concat([verdict.quarantine for verdict in alone]))
+    assert together.quarantine["provenance"].to_list() == [
+        f"{ACME}/MeterInstalled.avro row 1",
+        f"{BOLT}/MeterRemoved.avro row 0",
+    ]
+    assert sorted(together.intake.rows()) == sorted(
+        pl.concat([verdict.intake for verdict in alone]).group_by("owner", "status").agg(pl.col("records").sum()).rows()
+    )
+
+
+def test_no_block_gives_an_empty_verdict(checker: Checker) -> None:
+    verdict = judge([], KEY, checker.check_records)
+    assert verdict.accepted.equals(columns.empty_events())
+    assert verdict.quarantine.is_empty()
+    assert verdict.intake.is_empty()
+
+
+def test_the_broker_s_time_is_what_a_report_may_not_be_later_than(checker: Checker) -> None:
+    sent = block([removed()], ACME)
+    reported = sent.frame["reported_at"][0]
+    told = {}
+    for late in (0, 1):
+        received = pl.lit(reported - 86_400_000 - late, pl.Int64)
+        frame = sent.frame.with_columns(received_at=received, offset=pl.lit(7, pl.Int64))
+        verdict = judge([replace(sent, frame=frame)], KEY, checker.check_records)
+        told[late] = verdict.quarantine.select("reason_code", "provenance").rows()
+    assert told == {0: [], 1: [("REPORTED_AFTER_RECEIVED", f"{ACME}/MeterRemoved.avro/7 row 0")]}
