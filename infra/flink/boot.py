@@ -109,7 +109,8 @@ def become_worker() -> None:
     options = arguments()
     info = provision(options.provision_endpoint, options.id)
     os.environ.update(environment(info, options.id, options))
-    os.execv(sys.executable, [sys.executable, "-m", "apache_beam.runners.worker.sdk_worker_main"])  # noqa: S606
+    # Without -P a file in the folder in which Flink was started could take a module's place.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "apache_beam.runners.worker.sdk_worker_main"])  # noqa: S606
 
 
 def print_to_log() -> None:

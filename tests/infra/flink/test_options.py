@@ -1,0 +1,50 @@
+"""The options of a streaming job on the local cluster."""
+
+import json
+import os
+from pathlib import Path
+
+from infra.flink.options import beam_options
+from infra.settings import ClusterSettings
+
+SETTINGS = ClusterSettings(job_server_port=9099, job_server_artifact_port=9098)
+
+
+def value_of(options: list[str], name: str) -> str:
+    (found,) = [option.partition("=")[2] for option in options if option.partition("=")[0] == name]
+    return found
+
+
+def test_a_job_goes_to_the_job_server_under_its_name() -> None:
+    options = beam_options(SETTINGS, "stream-1")
+    assert value_of(options, "--runner") == "PortableRunner"
+    assert value_of(options, "--job_endpoint") == "127.0.0.1:9099"
+    assert value_of(options, "--artifact_endpoint") == "127.0.0.1:9098"
+    assert value_of(options, "--job_name") == "stream-1"
+
+
+def test_workers_are_started_by_a_program_that_is_there() -> None:
+    options = beam_options(SETTINGS, "stream-1")
+    assert value_of(options, "--environment_type") == "PROCESS"
+    command = json.loads(value_of(options, "--environment_config"))["command"]
+    assert os.access(command, os.X_OK)
+    assert Path(command).is_absolute()
+
+
+def test_a_job_reads_from_its_start_and_leaves_checkpoints_that_stay() -> None:
+    options = beam_options(SETTINGS, "stream-1")
+    switches = {option for option in options if "=" not in option}
+    assert switches == {
+        "--streaming",
+        "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
+        "--finish_bundle_before_checkpointing",
+        "--fail_on_checkpointing_errors",
+    }
+
+
+def test_an_option_that_is_given_takes_the_place_of_ours() -> None:
+    options = beam_options(SETTINGS, "stream-1", ["--parallelism=1", "--savepoint_path=file:///x"])
+    assert value_of(options, "--parallelism") == "1"
+    assert value_of(options, "--savepoint_path") == "file:///x"
+    assert value_of(options, "--sdk_worker_parallelism") == "2"
