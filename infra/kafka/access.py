@@ -15,8 +15,9 @@ ADMIN: Final = "admin"
 PIPELINE: Final = "pipeline"
 DCC: Final = "SDCC"
 MECHANISM: Final = "SCRAM-SHA-256"
-# Every consumer group of the pipeline begins so; those of a source begin with its id and a full stop.
-PIPELINE_GROUPS: Final = "rollout"
+# The pipeline's consumer groups begin so: a stream's, and those by which Beam's KafkaIO looks how far behind it is.
+# A source's begin with its id and a full stop.
+PIPELINE_GROUPS: Final = ("rollout-", "Reader-")
 SUPPLIER_TOPICS: Final = "supplier."
 REJECTED_TOPICS: Final = "rejected."
 DCC_TOPIC: Final = "dcc"
@@ -54,7 +55,7 @@ def rights_of_pipeline() -> tuple[Right, ...]:
         for name, use, prefixed in uses
         for operation in (use, "CREATE", "DESCRIBE_CONFIGS")
     )
-    return (*topics, Right(PIPELINE, "GROUP", PIPELINE_GROUPS, "READ", prefixed=True))
+    return (*topics, *(Right(PIPELINE, "GROUP", name, "READ", prefixed=True) for name in PIPELINE_GROUPS))
 
 
 def rights(sources: Iterable[str]) -> tuple[Right, ...]:

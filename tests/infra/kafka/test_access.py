@@ -81,6 +81,11 @@ def test_the_pipeline_may_read_and_make_every_topic_of_a_source() -> None:
         assert may == {"READ", "CREATE", "DESCRIBE_CONFIGS"}
 
 
+def test_the_groups_of_the_pipeline_are_no_sources() -> None:
+    groups = [right.name for right in rights(source_ids()) if right.resource == "GROUP"]
+    assert not any(one != other and one.startswith(other) for one in groups for other in groups)
+
+
 def test_all_rights_are_those_of_each_source_and_of_the_pipeline() -> None:
     assert {right.principal for right in rights(["BGAS", DCC])} == {"BGAS", DCC, PIPELINE}
 
@@ -220,6 +225,13 @@ def _make_missing(broker: Broker, gone: str) -> None:
 def test_the_pipeline_writes_rejections_and_nobodys_events(broker: Broker) -> None:
     codes = broker.written(PIPELINE, [*TOPICS, DCC_TOPIC, rejected_topic("OVOE")])
     assert {topic for topic, code in codes.items() if not code} == {rejected_topic("OVOE")}
+
+
+@pytest.mark.cluster
+def test_the_pipeline_sets_the_offsets_of_a_stream(broker: Broker) -> None:
+    offsets = {DCC_TOPIC: {"0": 0}}
+    set_group(broker.as_principal(PIPELINE), "rollout-20260101T000000000000Z", offsets)
+    assert group_offsets(broker.as_principal(PIPELINE), "rollout-20260101T000000000000Z") == offsets
 
 
 @pytest.mark.cluster
