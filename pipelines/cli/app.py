@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import clusters, counting, outputs, showing, streaming, supplying
+from pipelines.cli import clusters, counting, outputs, showing, streaming, submitting, supplying
 
 app = typer.Typer(
     name="rollout",
@@ -22,6 +22,7 @@ app.command(no_args_is_help=True)(outputs.cells)
 app.command(no_args_is_help=True)(outputs.quarantine)
 app.command(no_args_is_help=True)(outputs.intake)
 app.command(no_args_is_help=True)(supplying.check)
+app.command(no_args_is_help=True)(submitting.submit)
 app.command(no_args_is_help=True)(counting.verify)
 app.command(no_args_is_help=True)(showing.dashboard)
 app.add_typer(clusters.kafka, name="kafka")

@@ -99,3 +99,18 @@ def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tup
             why = "is not there" if topic in known else "is no source's"
             raise LogError(f"The topic {topic} {why}; topics are `dcc` and `supplier.<source_id>`.")
     return wanted
+
+
+def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:
+    """The topics are there, made now if they lack and we may make them; gives the cluster's id. Raises LogError."""
+    wanted = set(topics)
+    with explained(settings, "list topics"):
+        admin = admin_of(settings)
+        try:
+            missing = wanted - set(admin.list_topics())
+            cluster_id = str(admin.describe_cluster()["cluster_id"])
+        finally:
+            admin.close()
+    if missing:
+        ensure_topics(settings)
+    return cluster_id

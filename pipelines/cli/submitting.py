@@ -1,0 +1,160 @@
+"""`rollout submit`: files are checked, then sent to their source's topic of the log, for a receipt."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pipelines.cli.errors import explained, fail
+
+if TYPE_CHECKING:
+    from pipelines.log.connection import KafkaSettings
+    from pipelines.log.receipts import Receipt
+    from pipelines.log.submission import Submission
+
+SECONDS_BETWEEN_LINES: Final = 5.0
+
+
+@explained
+def submit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Avro files, or folders of them.")],
+    kafka: Annotated[str, typer.Option("--kafka", help="The log's brokers.", metavar="BOOTSTRAP")],
+    source: Annotated[
+        str | None, typer.Option(help="Whose submission it is; by default the folder's name or the files' own source.")
+    ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="One event a message; by default blocks of up to 1,000.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Send nothing if anything would be rejected (exit status 1).")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Send also what a receipt says was sent before.")] = False,
+    receipt: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the receipt there, too.")] = None,
+) -> None:
+    """Check files, then send what can be read of them to their source's topic; the receipt is JSON on standard output.
+
+    What would be rejected is sent, too, unless --strict: the log is the truth, and the quarantine answers. Content that
+    a receipt says was sent before is not sent again, unless --again.
+    """
+    from pipelines.log.connection import KafkaSettings
+    from pipelines.settings import Environment
+    from pipelines.source.files import find_files
+
+    if receipt is not None and not receipt.absolute().parent.is_dir():
+        fail(f"There is no folder {receipt.absolute().parent} for the receipt.")
+    door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
+    found = find_files(files)
+    # A log that cannot be reached is told before the files are looked at, which takes longer.
+    door.knock()
+    submissions = [door.prepared(group, source) for group in by_folder(found)]
+    if strict and any(one.checked.rejected for one in submissions):
+        fail("Nothing was sent, since some of it would be rejected.", status=1)
+    receipts = [one for submission in submissions for one in door.sent(submission)]
+    told = [one.json() for one in receipts]
+    value = told[0] if len(told) == 1 else told
+    if receipt is not None:
+        from pipelines.log.receipts import write
+
+        write(receipt, value)
+    typer.echo(json.dumps(value, indent=2))
+    if not any(one.messages for one in receipts):
+        fail("Nothing of these files can be read, so nothing was sent.", status=1)
+
+
+def by_folder(files: Iterable[Path]) -> list[list[Path]]:
+    """The files of each folder, in the order in which the folders come."""
+    groups: dict[Path, list[Path]] = {}
+    for path in files:
+        groups.setdefault(path.absolute().parent, []).append(path)
+    return list(groups.values())
+
+
+@dataclass(slots=True)
+class _Pace:
+    """Says from time to time how many records are on their way."""
+
+    source_id: str
+    began: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+    records: int = 0
+
+    def __call__(self, records: int) -> None:
+        self.records += records
+        if time.monotonic() - self.told >= SECONDS_BETWEEN_LINES:
+            self.told = time.monotonic()
+            typer.echo(f"{self.source_id}: {self.records:,} records on their way", err=True)
+
+    def end(self, messages: int, topic: str) -> None:
+        """Says how many records were sent, and how fast."""
+        seconds = max(time.monotonic() - self.began, 0.001)
+        rate = self.records / seconds
+        said = f"{self.records:,} records in {messages:,} messages to {topic}, {rate:,.0f} records a second"
+        typer.echo(f"{self.source_id}: {said}", err=True)
+
+
+@dataclass(slots=True)
+class _Door:
+    """The log that submissions go through to, and where their receipts are kept."""
+
+    settings: "KafkaSettings"
+    home: Path
+    single: bool
+    again: bool
+    cluster_id: str = ""
+
+    def knock(self) -> None:
+        """The log answers. Raises LogError."""
+        from pipelines.log.topics import topics_to_write
+
+        self.cluster_id = topics_to_write(self.settings, ())
+
+    def prepared(self, files: Sequence[Path], source: str | None) -> "Submission":
+        """The submission of one source: checked, with the scorecard on standard error. Raises InputError."""
+        from pipelines.cli.scorecard import show
+        from pipelines.dry_run import dry_run
+        from pipelines.log.submission import Submission, hash_of
+
+        hashes = tuple((path, hash_of(path)) for path in files)
+        checked = dry_run(files, source)
+        with redirect_stdout(sys.stderr):
+            show(checked)
+        return Submission(checked.source, hashes, checked, single=self.single)
+
+    def sent(self, submission: "Submission") -> list["Receipt"]:
+        """The receipts of a submission: of what was sent now, and of what was sent before. Raises LogError."""
+        from dataclasses import replace
+
+        from pipelines.log.receipts import as_before, receipts_of
+
+        before = () if self.again else receipts_of(self.home, submission.source_id, self.cluster_id)
+        known = {content: receipt for receipt in before for content in receipt.hashes}
+        new = tuple((path, content) for path, content in submission.files if content not in known)
+        old = {content: path.name for path, content in submission.files if content in known}
+        answered = list({known[content].sent_at: known[content] for content in old}.values())
+        if old:
+            when = ", ".join(receipt.sent_at for receipt in answered)
+            typer.echo(
+                f"{submission.source_id}: {len(old):,} files were sent before ({when}) and are not again.", err=True
+            )
+        if not new:
+            return [as_before(receipt) for receipt in answered]
+        return [self._send(replace(submission, files=new, already_sent=tuple(old.values())))]
+
+    def _send(self, submission: "Submission") -> "Receipt":
+        from pipelines.log.receipts import keep
+        from pipelines.log.submission import send
+        from pipelines.log.topics import topic_of, topics_to_write
+
+        topics_to_write(self.settings, [topic_of(submission.source_id)])
+        pace = _Pace(submission.source_id)
+        receipt = send(submission, self.settings, self.cluster_id, datetime.now(UTC), pace)
+        pace.end(receipt.messages, receipt.topic)
+        typer.echo(f"{submission.source_id}: the receipt is {keep(self.home, receipt)}", err=True)
+        return receipt

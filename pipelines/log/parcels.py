@@ -1,0 +1,218 @@
+"""Event files to messages of the log: blocks of up to 1,000 events as object containers, or one event a message.
+
+A small Avro block goes under a new header as it is, compressed or not, and nobody looks inside. A larger one is cut
+between its records. What cannot be read is not sent, and is told of.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fastavro
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from fastavro.schema import SchemaParseException, UnknownType
+
+from pipelines.columns import symbols
+from pipelines.decode import Body, decode
+from pipelines.source import container
+from pipelines.source.files import SYNTHETIC, version_of
+from schemas.registry import SINGLE_OBJECT_MARKER, RecordSchema, current, schema_fingerprint
+
+BLOCK_EVENTS: Final = 1_000
+# Room for the header, and for what Kafka itself adds, below the million bytes that brokers take by default.
+BLOCK_BYTES: Final = 880_000
+# From so many records on, reading columns and adding up lengths is faster than reading records.
+WORTH_COLUMNS: Final = 2_000
+KEPT: Final = "gb.smartmeter."
+_METADATA: Final = {"type": "map", "values": "bytes"}
+_UNREADABLE: Final = (EOFError, IndexError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+
+Bounds = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The value of one message, and how many records it holds."""
+
+    value: bytes
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a file cannot be read and is not sent: a number of records, by the block's header, or None."""
+
+    records: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """How the messages of one file are written: its schema, its metadata and the version of ours that it is, if any."""
+
+    header: container.Header
+    version: RecordSchema | None
+
+    @property
+    def as_it_is(self) -> bytes:
+        """The header of a container whose blocks are the file's own."""
+        return _container_header(self.header, self.header.codec)
+
+    @property
+    def plain(self) -> bytes:
+        """The header of a container of uncompressed blocks."""
+        return _container_header(self.header, "null")
+
+
+def is_synthetic(data: bytes) -> bool:
+    """Whether a container says that it holds synthetic data. Raises NotAvro."""
+    return container.read_header(data).metadata.get(SYNTHETIC) == b"true"
+
+
+def parcels(data: bytes, *, single: bool) -> Iterator[Parcel | Unread]:
+    """The messages that an event file becomes, in its order, and what of it cannot be read.
+
+    With `single` each message is an event in single-object encoding, else a container of up to BLOCK_EVENTS records.
+    """
+    try:
+        header = container.read_header(data)
+    except container.NotAvro:
+        yield Unread(None)
+        return
+    writer = _Writer(header, version_of(header.schema))
+    whole: list[container.Block] = []
+    for found in container.walk(data, header.sync, header.end):
+        if isinstance(found, container.Gap) or not found.whole:
+            yield Unread(None if isinstance(found, container.Gap) else found.records)
+        elif single or _size(found) > BLOCK_BYTES or found.records > BLOCK_EVENTS:
+            yield from _joined(data, writer, whole)
+            whole = []
+            yield from _cut(data, writer, found, single=single)
+        else:
+            if not _fits(whole, found):
+                yield from _joined(data, writer, whole)
+                whole = []
+            whole.append(found)
+    yield from _joined(data, writer, whole)
+
+
+def _size(block: container.Block) -> int:
+    return block.end - block.start + container.SYNC_BYTES
+
+
+def _fits(blocks: list[container.Block], more: container.Block) -> bool:
+    records, size = sum(block.records for block in blocks), sum(map(_size, blocks))
+    return records + more.records <= BLOCK_EVENTS and size + _size(more) <= BLOCK_BYTES
+
+
+def _joined(data: bytes, writer: _Writer, blocks: list[container.Block]) -> Iterator[Parcel]:
+    """Some blocks, untouched, as one message."""
+    records = sum(block.records for block in blocks)
+    if records:
+        pieces = (data[block.start : block.end + container.SYNC_BYTES] for block in blocks)
+        yield Parcel(writer.as_it_is + b"".join(pieces), records)
+
+
+def _cut(data: bytes, writer: _Writer, block: container.Block, *, single: bool) -> Iterator[Parcel | Unread]:
+    """The records of one block as messages, or what is lost where they cannot be told from each other."""
+    body = container.plain_body(data[block.body : block.end], writer.header.codec)
+    bounds = None if body is None else record_bounds(body, block.records, writer.header.schema, writer.version)
+    if body is None or bounds is None:
+        yield Unread(block.records)
+    elif single:
+        marker = SINGLE_OBJECT_MARKER + _fingerprint(writer)
+        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            yield Parcel(marker + body[start:end], 1)
+    else:
+        head, sync = writer.plain, writer.header.sync
+        for first, last in _portions(bounds):
+            piece = body[bounds[first] : bounds[last]]
+            yield Parcel(b"".join((head, _long(last - first), _long(len(piece)), piece, sync)), last - first)
+
+
+def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
+    """Runs of records, first and behind the last, of as many as one message may hold (at least one)."""
+    first, records = 0, len(bounds) - 1
+    while first < records:
+        by_size = int(np.searchsorted(bounds, bounds[first] + BLOCK_BYTES, side="right")) - 1
+        last = max(first + 1, min(first + BLOCK_EVENTS, by_size, records))
+        yield first, last
+        first = last
+
+
+def record_bounds(body: bytes, records: int, schema: Any, version: RecordSchema | None) -> Bounds | None:
+    """Where each record of a plain body begins, and the last one ends; None where the body cannot be read whole."""
+    if version is not None and records >= WORTH_COLUMNS and version == current()[version.record]:
+        sizes = _record_sizes(body, records, version)
+        # A writer may spend more bytes on a number than it needs; then only reading tells.
+        if sizes is not None and int(sizes.sum()) == len(body):
+            return np.concatenate([[0], np.cumsum(sizes)])
+    return _bounds_by_reading(body, records, schema)
+
+
+def _record_sizes(body: bytes, records: int, version: RecordSchema) -> Bounds | None:
+    """The bytes of each record as Avro writes them at their shortest; None where the body cannot be read."""
+    decoded = decode([Body(body, records)], version)
+    if decoded.read != (records,):
+        return None
+    sizes = [_field_size(pl.col(field["name"]), field["type"]) for field in version.schema["fields"]]
+    return decoded.frame.select(pl.sum_horizontal(sizes).cast(pl.Int64)).to_series().to_numpy()
+
+
+def _field_size(column: pl.Expr, kind: Any) -> pl.Expr:
+    if isinstance(kind, list):
+        return 1 + _field_size(column, next(branch for branch in kind if branch != "null")).fill_null(0)
+    if kind == "string":
+        length = column.str.len_bytes()
+        return length + _long_size(length)
+    if kind == "boolean":
+        return pl.when(column.is_null()).then(None).otherwise(1)
+    return _long_size(column) if symbols(kind) is None else _long_size(column.cast(pl.Int64))
+
+
+def _long_size(column: pl.Expr) -> pl.Expr:
+    """The bytes of an Avro long: seven bits each, of which one is the sign's."""
+    number = column.cast(pl.Int64)
+    magnitude = pl.when(number < 0).then(-(number + 1)).otherwise(number)
+    return 1 + pl.sum_horizontal((magnitude >= 1 << (7 * place - 1)).cast(pl.Int64) for place in range(1, 10))
+
+
+def _bounds_by_reading(body: bytes, records: int, schema: Any) -> Bounds | None:
+    stream = io.BytesIO(body)
+    bounds = np.zeros(records + 1, dtype=np.int64)
+    try:
+        parsed = fastavro.parse_schema(schema)
+        for place in range(1, records + 1):
+            fastavro.schemaless_reader(stream, parsed, None)
+            bounds[place] = stream.tell()
+    except (*_UNREADABLE, SchemaParseException, UnknownType):
+        return None
+    return bounds if bounds[-1] == len(body) else None
+
+
+def _fingerprint(writer: _Writer) -> bytes:
+    return schema_fingerprint(writer.header.schema) if writer.version is None else writer.version.fingerprint
+
+
+def _container_header(header: container.Header, codec: str) -> bytes:
+    """The bytes of a container's header: schema, codec, what the file says of itself, sync marker."""
+    kept = {name: value for name, value in header.metadata.items() if name.startswith(KEPT)}
+    metadata = {"avro.schema": header.metadata["avro.schema"], "avro.codec": codec.encode(), **kept}
+    stream = io.BytesIO(container.MAGIC)
+    stream.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(stream, _METADATA, metadata)
+    return stream.getvalue() + header.sync
+
+
+def _long(value: int) -> bytes:
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, "long", value)
+    return stream.getvalue()
+
+
+def content_hash(data: bytes) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
