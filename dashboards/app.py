@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from dashboards import pages
 from dashboards.components.frame import SERVICE_NAME
 from dashboards.components.html_text import html_text
+from dashboards.errors import DashboardError, StoreUnreadable
 from dashboards.exports.csv_file import csv_text
 from dashboards.filters import parse, without_empty
 from dashboards.headers import content_security_policy, secured
-from dashboards.store import DashboardError, PublishedStore, Release, StoreUnreadable, open_published
+from dashboards.store import PublishedStore, Release, open_published
 from dashboards.tables import Table
 
 ASSETS = Path(__file__).parent / "assets"

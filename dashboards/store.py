@@ -1,18 +1,17 @@
 """Opens a store read-only and reads the newest published release from it into memory, once a release."""
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import quote
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import exc
 
+from dashboards.errors import StoreUnreadable
 from dashboards.markers import marker_bits
+from dashboards.opening import engine, reason
 from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_TABLES, Table
 
 BATCH_ROWS = 50_000
@@ -20,14 +19,6 @@ MILLISECONDS = 1_000
 # No page tells credit from prepayment, so the two are added up when a release is read.
 STOCK_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode")
 INSTALLATION_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "install_reason")
-
-
-class DashboardError(Exception):
-    """Something that the person who starts the dashboard can put right; the text is one sentence for them."""
-
-
-class StoreUnreadable(DashboardError):
-    """The store cannot be read: it is missing, is no store, refuses us, or has other tables than ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +57,6 @@ def _selectable(table: Table) -> sa.TableClause:
 RELEASES, STOCK, INSTALLATIONS = (
     _selectable(table) for table in (PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_INSTALLATIONS)
 )
-
-
-def _sqlite_engine(path: str | None) -> sa.Engine:
-    if not path or not Path(path).is_file():
-        raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
-    address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
-
-    def connect() -> sqlite3.Connection:
-        # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
-        # read as it stood at one moment, whatever is published meanwhile.
-        return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    return engine
-
-
-def _engine(url_text: str) -> sa.Engine:
-    try:
-        url = sa.make_url(url_text)
-    except exc.ArgumentError as error:
-        raise StoreUnreadable("The store's address is not understood; it looks like sqlite:///rollout.db.") from error
-    backend = url.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite_engine(url.database)
-    if backend != "postgresql":
-        raise StoreUnreadable(f"A store is a sqlite or postgresql address, not {backend}.")
-    read_only = {"options": "-c default_transaction_read_only=on"}
-    try:
-        return sa.create_engine(url, isolation_level="REPEATABLE READ", connect_args=read_only)
-    except ImportError as error:
-        raise StoreUnreadable("The driver for postgresql is not installed.") from error
 
 
 def _published_at(stored: object) -> datetime:
@@ -166,7 +125,9 @@ class PublishedStore:
         try:
             with self._engine.connect() as connection:
                 return self._current(connection)
-        except (exc.SQLAlchemyError, ValueError) as error:
+        except exc.SQLAlchemyError as error:
+            raise StoreUnreadable(reason(error)) from error
+        except ValueError as error:
             raise StoreUnreadable("The store could not be read.") from error
 
     def close(self) -> None:
@@ -174,7 +135,7 @@ class PublishedStore:
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raises StoreUnreadable unless every published table that exists has the columns we read."""
+        """Raises StoreUnreadable unless every published table that exists has the columns we read, and lets us."""
         try:
             inspector = sa.inspect(self._engine)
             present = set(inspector.get_table_names()) | set(inspector.get_view_names())
@@ -182,8 +143,12 @@ class PublishedStore:
                 if table.name in present:
                     names = {column["name"] for column in inspector.get_columns(table.name)}
                     _require_columns(table, names)
+            with self._engine.connect() as connection:
+                for source in (RELEASES, STOCK, INSTALLATIONS):
+                    if source.name in present:
+                        connection.execute(sa.select(source).limit(0))
         except exc.SQLAlchemyError as error:
-            raise StoreUnreadable("The store could not be read: it is damaged, is no store, or refused us.") from error
+            raise StoreUnreadable(reason(error)) from error
 
     def _current(self, connection: sa.Connection) -> Release | None:
         if not sa.inspect(connection).has_table(PUBLISHED_RELEASES.name):
@@ -218,6 +183,10 @@ def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, 
 
 def open_published(store_url: str) -> PublishedStore:
     """The published tables of a store, opened read-only; raises StoreUnreadable where they cannot be read."""
-    store = PublishedStore(_engine(store_url))
-    store.check()
+    store = PublishedStore(engine(store_url))
+    try:
+        store.check()
+    except StoreUnreadable:
+        store.close()
+        raise
     return store

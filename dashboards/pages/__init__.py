@@ -8,11 +8,12 @@ from dash.development.base_component import Component
 
 from dashboards.components.filter_form import filter_form
 from dashboards.components.frame import SERVICE_NAME, Link, page_frame
+from dashboards.errors import StoreUnreadable
 from dashboards.filters import NAMES, Filters, Parsed, form_fields, parse
 from dashboards.pages import compared, home, installations, problem, stock
 from dashboards.pages.page import Page
 from dashboards.pages.problem import Problem
-from dashboards.store import PublishedStore, Release, StoreUnreadable
+from dashboards.store import PublishedStore, Release
 
 PAGES = (home.PAGE, stock.PAGE, installations.PAGE, compared.SUPPLIER_PAGE, compared.REGION_PAGE)
 BY_PATH = {page.path: page for page in PAGES}

@@ -59,7 +59,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "infra.processes": ["ClusterError"],
         "pipelines.cli.times": ["NoTime"],
         "pipelines.synthetic": ["PlanError"],
-        "dashboards.store": ["DashboardError"],
+        "dashboards.errors": ["DashboardError"],
     }
     return tuple(
         found

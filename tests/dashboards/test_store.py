@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.store import Release, StoreUnreadable, open_published, quarters_between
+from dashboards.errors import StoreUnreadable
+from dashboards.store import Release, open_published, quarters_between
 from tests.dashboards.published import RELEASE, Meters, of_meters, published
 
 

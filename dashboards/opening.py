@@ -1,0 +1,114 @@
+"""From a store's address to an engine that only reads, in SQLite or in PostgreSQL."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import event, exc
+
+from dashboards.errors import StoreUnreadable
+
+EXAMPLE: Final = "sqlite:///rollout.db"
+POSTGRESQL: Final = ("postgresql", "postgresql+psycopg")
+CONNECT_SECONDS: Final = 10
+UNREADABLE: Final = "The store could not be read: it is damaged, is no store, or refused us."
+AWAY: Final = "The server of the store cannot be reached, or went away; check that it runs."
+NOT_LET_IN: Final = "The store does not take that name and password."
+REASONS: Final = {
+    "28P01": NOT_LET_IN,
+    "28000": NOT_LET_IN,
+    "3D000": "The server of the store has no such database.",
+    "42501": "The store does not let that name read what is published; use one that has the role dashboard.",
+}
+# Before there is a connection the server's answer has words only, and no code.
+WORDS: Final = (
+    ("password", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ("authentication failed", "28000"),
+    ("is not permitted to log in", "28000"),
+    ("permission denied", "42501"),
+    ('role "', "28000"),
+    ('database "', "3D000"),
+)
+
+
+class _StoreEnvironment(BaseSettings):
+    """ROLLOUT_STORE_PASSWORD or ROLLOUT_STORE_PASSWORD_FILE; what libpq knows, such as PGPASSWORD, works too."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLOUT_STORE_")
+
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+
+def engine(address: str) -> sa.Engine:
+    """Connections that read as at one moment and can write nothing; raises StoreUnreadable."""
+    try:
+        url = sa.make_url(address)
+    except exc.ArgumentError as error:
+        raise StoreUnreadable(f"The store's address is not understood; it looks like {EXAMPLE}.") from error
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url.database)
+    if url.drivername not in POSTGRESQL:
+        raise StoreUnreadable(f"A store is a sqlite or postgresql address, not {url.drivername}.")
+    return _postgresql(url)
+
+
+def reason(error: exc.SQLAlchemyError) -> str:
+    """Why a store cannot be read, as one sentence without its address."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else None
+    if cause is None or isinstance(cause, sqlite3.Error):
+        return UNREADABLE
+    code = getattr(cause, "sqlstate", None) or next((code for words, code in WORDS if words in str(cause)), None)
+    return REASONS.get(code or "", AWAY if isinstance(error, exc.OperationalError) else UNREADABLE)
+
+
+def _sqlite(path: str | None) -> sa.Engine:
+    if not path or not Path(path).is_file():
+        raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
+    address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
+        # read as it stood at one moment, whatever is published meanwhile.
+        return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+
+    made = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
+    event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return made
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    # The role may only read; this holds for a name that may do more.
+    options = {
+        "options": "-c default_transaction_read_only=on",
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "rollout dashboard",
+    }
+    password = url.password or (None if "password" in url.query else _password())
+    try:
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg", password=password),
+            isolation_level="REPEATABLE READ",
+            # A connection that a restart of the server has cut is not handed out.
+            pool_pre_ping=True,
+            connect_args=options,
+        )
+    except ImportError as error:
+        raise StoreUnreadable("The driver for postgresql is not installed.") from error
+
+
+def _password() -> str | None:
+    environment = _StoreEnvironment()
+    if environment.password is not None:
+        return environment.password.get_secret_value()
+    if environment.password_file is None:
+        return None
+    try:
+        return environment.password_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreUnreadable(f"The password file {environment.password_file} cannot be read.") from error
