@@ -14,11 +14,12 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.rows import fitted, insert_rows, schema_of, upsert_rows
+from pipelines.store.rows import fitted, insert_rows, replace_rows, schema_of, upsert_rows
 from pipelines.store.tables import FENCES, STORED
 from schemas.tables import LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE, Table
 
 VALUES: Final = {LEDGER_CELLS.name: "value", LEDGER_INTAKE.name: "records", LEDGER_QUARANTINE.name: "rows"}
+OWNERS: Final = {LEDGER_CELLS.name: "source_id", LEDGER_INTAKE.name: "owner", LEDGER_QUARANTINE.name: "owner"}
 FRAMES: Final = {LEDGER_CELLS.name: "cells", LEDGER_INTAKE.name: "intake", LEDGER_QUARANTINE.name: "rejections"}
 
 
@@ -51,12 +52,12 @@ def write(connection: sa.Connection, run_id: str, portions: Sequence[Portion], n
     _require_own_rows(ordered)
     fences = {portion.key: _fence(connection, run_id, portion, now) for portion in ordered}
     whole = [portion for portion in ordered if portion.fence is None]
-    for portion in whole:
-        _clear(connection, run_id, portion.key)
     changed = [portion for portion in ordered if portion.fence is not None]
     for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE):
-        _add(connection, run_id, table, _totals(whole, table))
-        _put(connection, run_id, table, _totals(changed, table))
+        if whole:
+            _replace(connection, run_id, table, whole)
+        if changed:
+            _put(connection, run_id, table, _totals(changed, table))
     _keep(connection, run_id, pl.concat([portion.quarantined for portion in ordered]))
     return fences
 
@@ -86,39 +87,34 @@ def _fence(connection: sa.Connection, run_id: str, portion: Portion, now: dateti
     return portion.fence
 
 
-def _clear(connection: sa.Connection, run_id: str, key: str) -> None:
-    """No totals of the key are there; rows with provenance stay."""
-    cells, intake, rows = (STORED[table.name].c for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE))
-    for table, condition in (
-        (LEDGER_CELLS, (cells.run_id == run_id) & (cells.source_id == key)),
-        (LEDGER_INTAKE, (intake.run_id == run_id) & (intake.owner == key)),
-        (LEDGER_QUARANTINE, (rows.run_id == run_id) & (rows.owner == key) & (rows.provenance == "")),
-    ):
-        connection.execute(sa.delete(STORED[table.name]).where(condition))
-
-
 def _totals(portions: Sequence[Portion], table: Table) -> pl.DataFrame:
     frames = [getattr(portion, FRAMES[table.name]) for portion in portions]
     return pl.concat([pl.DataFrame(schema=schema_of(table, "run_id")), *frames])
 
 
-def _add(connection: sa.Connection, run_id: str, table: Table, totals: pl.DataFrame) -> None:
-    """Totals that are not 0 are there; none of their keys was."""
-    kept = fitted(table, totals.filter(pl.col(VALUES[table.name]) != 0), "run_id")
-    insert_rows(connection, table, ("run_id", run_id), kept)
+def _replace(connection: sa.Connection, run_id: str, table: Table, portions: Sequence[Portion]) -> None:
+    """Totals that are not 0 are there, and no others of these keys; rows with provenance stay."""
+    stored, keys = STORED[table.name].c, [portion.key for portion in portions]
+    totals = sa.and_(stored.run_id == run_id, stored[OWNERS[table.name]].in_(keys))
+    if table is LEDGER_QUARANTINE:
+        totals &= stored.provenance == ""
+    replace_rows(connection, table, ("run_id", run_id), _that_stand(table, _totals(portions, table)), totals)
+
+
+def _that_stand(table: Table, totals: pl.DataFrame) -> pl.DataFrame:
+    return fitted(table, totals.filter(pl.col(VALUES[table.name]) != 0), "run_id")
 
 
 def _put(connection: sa.Connection, run_id: str, table: Table, totals: pl.DataFrame) -> None:
     """Totals stand in place of those of the same keys; 0 leaves none."""
+    value, kept, first = VALUES[table.name], _that_stand(table, totals), ("run_id", run_id)
     if table is LEDGER_QUARANTINE:
         # Without a key of its own. Below 0 where what the baseline rejected is lifted since; readers add the two.
         _delete(connection, run_id, table, totals.select("owner", "record_type", "reason_code", "provenance"))
-        _add(connection, run_id, table, totals)
-        return
-    value = VALUES[table.name]
-    _delete(connection, run_id, table, totals.filter(pl.col(value) == 0).drop(value))
-    kept = fitted(table, totals.filter(pl.col(value) != 0), "run_id")
-    upsert_rows(connection, table, ("run_id", run_id), kept)
+        insert_rows(connection, table, first, kept)
+    else:
+        _delete(connection, run_id, table, totals.filter(pl.col(value) == 0).drop(value))
+        upsert_rows(connection, table, first, kept)
 
 
 def _delete(connection: sa.Connection, run_id: str, table: Table, rows: pl.DataFrame) -> None:

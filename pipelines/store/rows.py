@@ -7,7 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.copying import copy_rows, upsert_many
+from pipelines.store.copying import copy_rows, merge_many
 from pipelines.store.tables import STORED
 from schemas.tables import LEDGER_CELLS, Table
 
@@ -76,9 +76,24 @@ def upsert_rows(connection: sa.Connection, table: Table, first: tuple[str, str],
         return
     rows = _with_first(table, first, frame)
     if connection.dialect.name == POSTGRESQL and rows.height > FEW_ROWS:
-        upsert_many(connection, table, rows)
+        merge_many(connection, table, rows)
     else:
         _execute(connection, _upsert(table, connection.dialect), rows)
+
+
+def replace_rows(
+    connection: sa.Connection,
+    table: Table,
+    first: tuple[str, str],
+    frame: pl.DataFrame,
+    alone: sa.ColumnElement[bool],
+) -> None:
+    """All rows of a fitted frame are in the table, and no others for which `alone` holds, as it does for these."""
+    if connection.dialect.name == POSTGRESQL and frame.height > FEW_ROWS and table.key:
+        merge_many(connection, table, _with_first(table, first, frame), alone)
+    else:
+        connection.execute(sa.delete(STORED[table.name]).where(alone))
+        insert_rows(connection, table, first, frame)
 
 
 def _with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:

@@ -32,6 +32,10 @@ TABLES = {
     "published_installations": (f"vintage {CELL} install_reason", "installations bigint, marker"),
 }
 FURTHER = """
+    -- Room on every page for the new version of a row: a stream writes the same cells again and again, and a version on
+    -- the same page needs no entry in the index.
+    ALTER TABLE ledger_cells SET (fillfactor = 50);
+    ALTER TABLE ledger_intake SET (fillfactor = 50);
     CREATE TABLE runs (
         run_id text PRIMARY KEY,
         started_at timestamptz NOT NULL,
@@ -66,7 +70,7 @@ FURTHER = """
         number bigint NOT NULL,
         written_at timestamptz NOT NULL,
         PRIMARY KEY (run_id, key)
-    );
+    ) WITH (fillfactor = 50);
 """
 
 
