@@ -300,6 +300,7 @@ def keep(work: Work, answer: "Answer", store: "Store") -> None:
 
 def _publish(store: "Store") -> None:
     from pipelines.release.draft import NothingToPublish, publish_draft
+    from pipelines.store import NotAllowed
     from schemas.tables import SYNTHETIC_NOTICE
 
     if not store.current_run().synthetic:
@@ -309,5 +310,10 @@ def _publish(store: "Store") -> None:
         report = publish_draft(store, datetime.now(UTC))
     except NothingToPublish as nothing:
         typer.echo(str(nothing))
+        return
+    except NotAllowed:
+        typer.echo(
+            "No draft was published: the name that the store was opened with may not, as it lacks the role release."
+        )
         return
     typer.echo(f"Published as a draft up to {report.last_quarter}. {SYNTHETIC_NOTICE}.")
