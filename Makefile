@@ -20,8 +20,9 @@ checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 SETUP := $(VENV)/.setup-$(call checksum,requirements/all.txt requirements/uv.txt pyproject.toml)
 NEWEST_SETUP := $(NEWEST)/.setup-$(call checksum,requirements/newest-beam.txt requirements/uv.txt pyproject.toml)
 BROWSER := $(VENV)/.browser
+POSTGRES := $(VENV)/.postgres
 
-.PHONY: help setup demo test check bench format lock browser test-newest-beam clean
+.PHONY: help setup demo test test-cluster check bench format lock browser test-newest-beam clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,8 +32,11 @@ setup: $(SETUP) ## Install everything at its pinned version into .venv, from has
 demo: $(SETUP) ## Generate a synthetic Britain, count it and show it (METERS=60000; SERVE=0 stops before serving).
 	@$(BIN)/rollout demo --meters $(METERS) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: $(SETUP) $(BROWSER) ## Run all tests (ARGS='-k words' to choose, JOBS=2 at a time).
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+test: $(SETUP) $(BROWSER) $(POSTGRES) ## Run all tests but those on clusters (ARGS='-k words' to choose, JOBS=2 at a time).
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not cluster' $(ARGS)
+
+test-cluster: $(SETUP) $(POSTGRES) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=10).
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 check: $(SETUP) ## Check format, lint, types, layers, dependencies and the shape of the repository.
 	@$(BIN)/ruff format --check .
@@ -92,6 +96,17 @@ $(SETUP):
 
 $(NEWEST_SETUP):
 	@$(call install,$(NEWEST),requirements/newest-beam.txt)
+
+# A server of the tests' own is started from Debian's programs, so no cluster is made on installing them.
+$(POSTGRES): $(SETUP)
+	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing PostgreSQL"; \
+			apt-get -qq update; \
+			DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install postgresql >/dev/null; \
+		else echo "PostgreSQL's server programs (initdb, postgres) are needed for the tests; install them." >&2; \
+			exit 2; fi; fi
+	@touch $@
 
 # Debian's Chromium where we may install it, Playwright's own elsewhere.
 $(BROWSER): $(SETUP)

@@ -32,6 +32,7 @@ class ClusterSettings(BaseSettings):
     job_server_expansion_port: Port = 8097
     job_server_memory: Memory = "512m"
     expansion_port: Port = 8096
+    stream_metrics_port: Port = 9464
 
     @property
     def kafka(self) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
@@ -16,8 +15,6 @@ from pipelines.store import Store, open_store
 from pipelines.stream.record import StreamRecord
 from pipelines.stream.settings import secrets_of
 from schemas.codes import INTAKE_STATUSES
-
-PORT: Final = 9464
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,9 @@ def _store(home: Path, record: StreamRecord) -> Store:
 
 
 class Measures:
-    """The measures of one stream as gauges on a port for Prometheus; ROLLOUT_METRICS_PORT is another."""
+    """The measures of one stream as gauges on a port for Prometheus."""
 
-    def __init__(self, home: Path, port: int = PORT) -> None:
+    def __init__(self, home: Path, port: int) -> None:
         self._home = home
         registry = CollectorRegistry()
 

@@ -76,7 +76,7 @@ def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint:
 def watch(home: Path) -> None:
     """Watches the current stream until it is ended or another is started."""
     record = current(home)
-    measures = Measures(home)
+    measures = Measures(home, cluster_settings().stream_metrics_port)
     round_number = 0
     while current(home).run_id == record.run_id:
         try:
