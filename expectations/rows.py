@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from great_expectations import expectations as core
 from great_expectations.core.id_dict import IDDict
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypeSuffixes
 from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
@@ -26,28 +28,43 @@ from great_expectations.validator.validator import ValidationDependencies
 
 type_json = dict[str, Any]
 
-# Without columns to name a row by, Great Expectations lists the index labels, and all of them.
-ALL_LABELS = {"result_format": "COMPLETE"}
+CONDITION = MetricPartialFunctionTypeSuffixes.CONDITION.value
+ALL_ROWS = {"result_format": "COMPLETE"}
 
 
-class RowInSet(ColumnMapMetricProvider):
+class RowCondition(ColumnMapMetricProvider):
+    """A condition on each value of a column, which needs to know the columns there are and nothing else."""
+
+    filter_column_isnull = False
+
+    @classmethod
+    def _get_evaluation_dependencies(
+        cls,
+        metric: MetricConfiguration,
+        configuration: ExpectationConfiguration | None = None,  # noqa: ARG003 - Great Expectations names its arguments
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG003
+        runtime_configuration: type_json | None = None,  # noqa: ARG003
+    ) -> dict[str, MetricConfiguration]:
+        batch = IDDict(batch_id=metric.metric_domain_kwargs["batch_id"])
+        return {"table.columns": MetricConfiguration("table.columns", batch)}
+
+
+class RowInSet(RowCondition):
     """Whether a value is one of a set; a null passes."""
 
     condition_metric_name = "row.in_set"
     condition_value_keys = ("value_set",)
-    filter_column_isnull = False
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(self, column: pd.Series, value_set: list[Any], **_kwargs: Any) -> pd.Series:
         return column.isin(value_set) | column.isna()
 
 
-class RowBetween(ColumnMapMetricProvider):
+class RowBetween(RowCondition):
     """Whether a number lies between bounds, either of which may lack; a null passes."""
 
     condition_metric_name = "row.between"
     condition_value_keys = ("min_value", "max_value", "strict_min", "strict_max")
-    filter_column_isnull = False
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(self, column: pd.Series, **bounds: Any) -> pd.Series:
@@ -60,12 +77,11 @@ class RowBetween(ColumnMapMetricProvider):
         return passes | column.isna()
 
 
-class RowMatchesRegex(ColumnMapMetricProvider):
+class RowMatchesRegex(RowCondition):
     """Whether a text contains a match of a regular expression; a null passes."""
 
     condition_metric_name = "row.matches_regex"
     condition_value_keys = ("regex",)
-    filter_column_isnull = False
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(self, column: pd.Series, regex: str, **_kwargs: Any) -> pd.Series:
@@ -85,17 +101,14 @@ class RowExpectation(ColumnMapExpectation):
         runtime_configuration: type_json | None = None,
         **_kwargs: Any,
     ) -> ValidationDependencies:
-        """The metrics of a row-wise result: how many rows there are, how many fail, and which."""
-        batch = IDDict(batch_id=self.batch_id)
-        column = IDDict(batch, column=self.column)
+        """The one metric of a row-wise result: for each row, whether it fails.
+
+        The usual ones, how many fail and which, are worked out from it; each would bring a graph of its own.
+        """
+        column = IDDict(batch_id=self.batch_id, column=self.column)
         values = IDDict({key: getattr(self, key) for key in self.rule_keys()})
-        listed = IDDict(values, result_format=ALL_LABELS)
-        metrics = {
-            "rows": MetricConfiguration("table.row_count", batch),
-            "failed": MetricConfiguration(f"{self.map_metric}.unexpected_count", column, values),
-            "labels": MetricConfiguration(f"{self.map_metric}.unexpected_index_list", column, listed),
-        }
-        return ValidationDependencies(metrics, (runtime_configuration or {}).get("result_format", ALL_LABELS))
+        fails = MetricConfiguration(f"{self.map_metric}.{CONDITION}", column, values)
+        return ValidationDependencies({CONDITION: fails}, (runtime_configuration or {}).get("result_format", ALL_ROWS))
 
     @classmethod
     def rule_keys(cls) -> tuple[str, ...]:
@@ -108,12 +121,14 @@ class RowExpectation(ColumnMapExpectation):
         runtime_configuration: type_json | None = None,  # noqa: ARG002 - Great Expectations names its arguments
         execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
     ) -> type_json:
+        fails: pd.Series = metrics[CONDITION][0]
+        failed = int(fails.sum())
         result = {
-            "element_count": metrics["rows"],
-            "unexpected_count": metrics["failed"],
-            "unexpected_index_list": metrics["labels"],
+            "element_count": len(fails),
+            "unexpected_count": failed,
+            "unexpected_index_list": fails.index[fails.to_numpy()].tolist() if failed else [],
         }
-        return {"success": metrics["failed"] == 0, "result": result}
+        return {"success": failed == 0, "result": result}
 
 
 class ExpectRowToBeInSet(RowExpectation, core.ExpectColumnValuesToBeInSet):
