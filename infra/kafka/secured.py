@@ -10,7 +10,7 @@ from infra.installing import Say
 from infra.kafka import cluster
 from infra.kafka.access import ADMIN, MECHANISM, PIPELINE, grant, rights
 from infra.kafka.certificates import BROKER, Certificates, certificates, private_folder, write_secret
-from infra.processes import ClusterError, is_listening, running
+from infra.processes import ClusterError, alone, is_listening, running
 from infra.settings import ClusterSettings
 from schemas.sources import source_ids
 
@@ -80,7 +80,9 @@ def up_secured(home: Path, settings: ClusterSettings, say: Say, sources: Sequenc
         if data.exists() or running(cluster.place_of(home), cluster.NAME) is not None:
             raise ClusterError(f"The broker under {home} was made without --secure; take another ROLLOUT_HOME.")
         say("Making certificates and passwords")
-    address = cluster.up(home, settings, say, extra(secured))
+    with alone(home / "kafka"):
+        more = extra(secured)
+    address = cluster.up(home, settings, say, more)
     known = tuple(sources) or source_ids()
     passwords = {principal: secured.password(principal) for principal in (ADMIN, PIPELINE, *known)}
     grant(secured.client(address, ADMIN), passwords, rights(known))
