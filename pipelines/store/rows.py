@@ -7,7 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.copying import copy_rows, merge_many
+from pipelines.store.copying import copy_rows, merge_many, upsert_many
 from pipelines.store.tables import STORED
 from schemas.tables import LEDGER_CELLS, Table
 
@@ -15,6 +15,8 @@ SLICE_ROWS = 20_000
 ORDERED_BY = 4
 # So many rows are written sooner one by one than through a table of their own.
 FEW_ROWS = 200
+# So many rows are a good part of a table.
+MANY_ROWS = 20_000
 POSTGRESQL = "postgresql"
 POLARS_TYPES: dict[str, type[pl.DataType]] = {"text": pl.String, "integer": pl.Int64}
 
@@ -75,10 +77,12 @@ def upsert_rows(connection: sa.Connection, table: Table, first: tuple[str, str],
     if frame.is_empty():
         return
     rows = _with_first(table, first, frame)
-    if connection.dialect.name == POSTGRESQL and rows.height > FEW_ROWS:
-        merge_many(connection, table, rows)
-    else:
+    if connection.dialect.name != POSTGRESQL or rows.height <= FEW_ROWS:
         _execute(connection, _upsert(table, connection.dialect), rows)
+    elif rows.height <= MANY_ROWS:
+        upsert_many(connection, table, rows)
+    else:
+        merge_many(connection, table, rows)
 
 
 def replace_rows(
@@ -89,11 +93,12 @@ def replace_rows(
     alone: sa.ColumnElement[bool],
 ) -> None:
     """All rows of a fitted frame are in the table, and no others for which `alone` holds, as it does for these."""
-    if connection.dialect.name == POSTGRESQL and frame.height > FEW_ROWS and table.key:
+    many = connection.dialect.name == POSTGRESQL and frame.height > MANY_ROWS and table.key
+    if many and connection.scalar(sa.select(sa.exists().where(alone))):
         merge_many(connection, table, _with_first(table, first, frame), alone)
-    else:
-        connection.execute(sa.delete(STORED[table.name]).where(alone))
-        insert_rows(connection, table, first, frame)
+        return
+    connection.execute(sa.delete(STORED[table.name]).where(alone))
+    insert_rows(connection, table, first, frame)
 
 
 def _with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:

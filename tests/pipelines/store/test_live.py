@@ -202,14 +202,19 @@ def test_a_portion_holds_no_rows_of_another_key(store: Store, name: str) -> None
         begun(store).write_portions("live", [mixed])
 
 
-def test_a_large_portion_is_upserted_whole(store: Store) -> None:
+# As many as are written one by one, through a table of their own, and by a merge.
+@pytest.mark.parametrize("count", [100, 1_000, 20_100])
+def test_a_portion_of_any_size_is_replaced_and_upserted_whole(store: Store, count: int) -> None:
     begun(store)
-    many = many_cells(1_000).with_columns(pl.lit(ACME).alias("source_id"))
+    many = many_cells(count).with_columns(pl.lit(ACME).alias("source_id"))
     third = many.with_columns(pl.col("value") % 3)
-    store.write_portions("live", [replace(portion(ACME), cells=many)])
-    assert_frame_equal(store.cells(), many, check_row_order=False)
-    store.write_portions("live", [replace(portion(ACME, 1), cells=third)])
-    assert_frame_equal(store.cells(), third.filter(pl.col("value") != 0), check_row_order=False)
+    other = many.with_columns(pl.col("detail").replace_strict({"0": "other"}, default=pl.col("detail")))
+    store.write_portions("live", [replace(portion(ACME), cells=many), portion(BOLT, cells_of=(Cell(1),))])
+    for fence, frame in ((1, third), (None, other)):
+        store.write_portions("live", [replace(portion(ACME, fence), cells=frame)])
+        ours = store.cells().filter(pl.col("source_id") == ACME)
+        assert_frame_equal(ours, frame.filter(pl.col("value") != 0), check_row_order=False)
+    assert store.cells().height == count + 1
 
 
 def test_processes_that_write_different_keys_at_once_lose_nothing(store: Store, url: str) -> None:
