@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import clusters, counting, outputs, showing, streaming, submitting, supplying
+from pipelines.cli import clusters, counting, outputs, showing, storing, streaming, submitting, supplying
 
 app = typer.Typer(
     name="rollout",
@@ -28,6 +28,7 @@ app.command(no_args_is_help=True)(showing.dashboard)
 app.add_typer(clusters.kafka, name="kafka")
 app.add_typer(clusters.flink, name="flink")
 app.add_typer(streaming.stream, name="stream")
+app.add_typer(storing.app, name="store")
 
 
 REPEATED = ("--input", "--topics")

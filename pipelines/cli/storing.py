@@ -5,12 +5,12 @@ import typer
 from pipelines.cli.counting import StoreUrl
 from pipelines.cli.errors import explained
 
-app = typer.Typer(help="Looks after a store.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def store() -> None:
-    """Look after a store."""
+    """A store in PostgreSQL: its tables, roles and rights."""
 
 
 @app.command(no_args_is_help=True)

@@ -1,0 +1,92 @@
+"""Migrations say themselves what they make; here it is held against what the store expects."""
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import ProgrammingError
+
+from infra.postgres.migrating import UnknownMigration, migrate
+from pipelines.store.tables import LAYOUT, METADATA
+from tests.postgres import Server
+
+CATALOGUE = {
+    "columns": """
+        SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default
+        FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+    """,
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+def engine_of(server: Server, database: str) -> sa.Engine:
+    url = sa.make_url(server.url(database)).set(drivername="postgresql+psycopg")
+    return sa.create_engine(url, poolclass=sa.pool.NullPool)
+
+
+@pytest.fixture
+def bare(postgres_server: Server) -> sa.Engine:
+    """A database without any table."""
+    name = f"bare_{next(postgres_server.numbers)}"
+    postgres_server.execute(f"CREATE DATABASE {name}")
+    return engine_of(postgres_server, name)
+
+
+def described(engine: sa.Engine, question: str) -> set[tuple[object, ...]]:
+    with engine.connect() as connection:
+        rows = {tuple(row) for row in connection.execute(sa.text(CATALOGUE[question]))}
+    return {row for row in rows if row[0] != "alembic_version"}
+
+
+@pytest.mark.parametrize("question", CATALOGUE)
+def test_a_migrated_database_is_the_one_that_the_store_expects(
+    postgres_server: Server, postgres_url: str, bare: sa.Engine, question: str
+) -> None:
+    METADATA.create_all(bare)
+    migrated = engine_of(postgres_server, sa.make_url(postgres_url).database or "")
+    expected = described(bare, question)
+    assert described(migrated, question) == expected
+    assert {row[0] for row in expected} >= set(METADATA.tables) - {"ledger_quarantine"}
+
+
+def test_every_migration_is_made_once_and_told_by_its_title(bare: sa.Engine) -> None:
+    with bare.begin() as connection:
+        first = migrate(connection)
+    with bare.begin() as connection:
+        again = migrate(connection)
+        layout = connection.scalar(sa.text("SELECT number FROM store_version"))
+    assert first == (
+        "The ledger and the published tables of layout 2.",
+        "The roles of the pipeline, the release and the dashboard, and nothing for anybody else.",
+    )
+    assert (again, layout) == ((), LAYOUT)
+
+
+def test_a_migration_that_fails_leaves_nothing(bare: sa.Engine) -> None:
+    with bare.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE fences (height integer)"))
+    with pytest.raises(ProgrammingError, match="already exists"), bare.begin() as connection:
+        migrate(connection)
+    assert {row[0] for row in described(bare, "columns")} == {"fences"}
+
+
+def test_a_database_that_a_newer_version_has_migrated_is_left_alone(bare: sa.Engine) -> None:
+    with bare.begin() as connection:
+        migrate(connection)
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with bare.begin() as connection, pytest.raises(UnknownMigration, match="A newer version of this program"):
+        migrate(connection)
+
+
+def test_a_second_database_of_a_server_has_the_same_roles(postgres_server: Server, bare: sa.Engine) -> None:
+    with bare.begin() as connection:
+        migrate(connection)
+    url = bare.url.set(drivername="postgresql", username="dashboard_login").render_as_string()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM published_stock").fetchone() == (0,)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(bare.url.set(drivername="postgresql", username="stranger").render_as_string())
+    assert postgres_server.process is not None
