@@ -154,32 +154,39 @@ class Checker:
         Every rule of the record's suite judges every row; a null is not judged. Raises UnjudgedRuleError where a rule
         could not be judged, ValueError where a column lacks.
         """
-        columns = columns_in(self._suites[record])
-        lacking = sorted({ROW, *columns} - set(facts.columns))
-        if lacking:
-            raise ValueError(f"The facts of {record} lack the columns {', '.join(lacking)}.")
+        columns = self._columns_for(record, facts)
         return self._judged(record, facts.select(ROW, *columns), len(_rules_in(self._suites[record])))
 
     def check_records(self, facts: pl.DataFrame) -> pl.DataFrame:
         """As `check` for rows of several records, named in the column `record`: each row by its record's suite.
 
         A few rows of each are judged in one go, which costs little more than one record's. A fact that a record has
-        not got lacks or is null.
+        not got is null or, where none of the records has it, lacks. Raises as `check` does.
         """
         records = facts["record"].unique().to_list()
         together = self._together.intersection(records)
         if len(together) < 2 or facts.height > JOINT_ROWS * len(records):
             together = frozenset()
         found = [
-            self.check(record, _with_all(columns_in(self._suites[record]), facts.filter(pl.col("record") == record)))
+            self.check(record, facts if len(records) == 1 else facts.filter(pl.col("record") == record))
             for record in records
             if record not in together
         ]
         if together:
+            # What is lacked by all would be null to the joint suite, and so never judged.
+            for record in together:
+                self._columns_for(record, facts)
             rows = facts.filter(pl.col("record").is_in(together)) if len(together) < len(records) else facts
             named = rows.select(ROW, *self._joint.columns(rows))
             found.append(self._judged(JOINT, named, len(self._joint.expectations)))
         return pl.concat([pl.DataFrame(schema=FINDINGS), *found]).sort(ROW, "reason_code")
+
+    def _columns_for(self, record: str, facts: pl.DataFrame) -> tuple[str, ...]:
+        columns = columns_in(self._suites[record])
+        lacking = sorted({ROW, *columns} - set(facts.columns))
+        if lacking:
+            raise ValueError(f"The facts of {record} lack the columns {', '.join(lacking)}.")
+        return columns
 
     def _judged(self, suite: str, facts: pl.DataFrame, rules: int) -> pl.DataFrame:
         if facts.is_empty():
@@ -194,10 +201,6 @@ class Checker:
 def _rules_in(suite: type_json) -> list[type_json]:
     rules: list[type_json] = suite["expectations"]
     return rules
-
-
-def _with_all(columns: Iterable[str], facts: pl.DataFrame) -> pl.DataFrame:
-    return facts.with_columns(pl.lit(None, pl.Boolean).alias(name) for name in columns if name not in facts.columns)
 
 
 def _findings(suite: str, verdicts: "Iterable[Verdict]") -> pl.DataFrame:

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate, pairwise
 from typing import Final
 
 import polars as pl
@@ -36,6 +37,7 @@ _NEW: Final = ACTIONS.index("NEW")
 _ELECTRICITY: Final = FUELS.index("ELECTRICITY")
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1)
+_SOURCES: Final = pl.Enum(columns.SOURCE_CODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,17 @@ _PROVENANCE: Final = ("origin", "row", "offset", "received_at")
 
 def _envelope(block: Block) -> pl.DataFrame:
     """The fields that all records share, and what the block alone knows of its rows."""
-    kind = "DCC" if block.record in DCC_RECORDS else "SUPPLIER"
     received = "received_at" if "received_at" in block.frame.columns else pl.lit(None, pl.Int64)
     return block.frame.select(
         *columns.ENVELOPE_FIELDS,
         pl.Series("owner", _owners(block)),
+        # Null where it is no source's id.
+        pl.col("source_id").cast(_SOURCES, strict=False).to_physical().alias("source"),
         pl.Series("opening", _is_opening(block.record, block.frame)),
         received_at=received,
         record=pl.lit(block.record),
-        kind=pl.lit(kind),
+        record_code=pl.lit(columns.RECORD_CODES[block.record], pl.UInt8),
+        of_dcc=pl.lit(block.record in DCC_RECORDS),
         without_meter_point=pl.lit(block.record in RECORDS_WITHOUT_METER_POINT),
     )
 
@@ -81,14 +85,11 @@ def _events(
 ) -> pl.DataFrame:
     meter_a, meter_b = digests(envelope["fuel"], envelope["meter_point_id"], key)
     corrects_a, corrects_b = identifiers.uuid_halves(envelope["corrects"])
-    source = envelope["source_id"].cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical()
-    record = envelope["record"].cast(pl.Enum(list(columns.RECORD_CODES))).to_physical()
     gone = (*columns.ENVELOPE_FIELDS, *_PROVENANCE)
     contents = pl.concat([block.frame.drop(gone, strict=False) for block in blocks], how="diagonal")
     compact = contents.with_columns(
-        envelope.select("action", "fuel", "effective_at", "reported_at").get_columns(),
-        record=record,
-        source=source,
+        envelope.select("action", "fuel", "source", "effective_at", "reported_at").get_columns(),
+        record=envelope["record_code"],
         meter_a=meter_a,
         meter_b=meter_b,
         event_a=event[0],
@@ -106,14 +107,13 @@ def _owners(block: Block) -> pl.Series:
 
 def _envelope_facts(envelope: pl.DataFrame, event_a: pl.Series) -> pl.DataFrame:
     judged = pl.col("action") != _VOID
-    source = pl.col("source_id")
     facts = envelope.select(
         row=pl.int_range(pl.len(), dtype=pl.UInt32),
         record="record",
         event_id_ok=event_a.is_not_null(),
-        source_known=source.is_in(_sources().ids),
-        source_is_owner=source == pl.col("owner"),
-        record_for_source=source.replace_strict(_sources().kinds, default=None) == pl.col("kind"),
+        source_known=pl.col("source").is_not_null(),
+        source_is_owner=pl.col("source_id") == pl.col("owner"),
+        record_for_source=_of_source(_sources().of_dcc) == pl.col("of_dcc"),
         correction_names_target=(pl.col("action") == _NEW) == pl.col("corrects").is_null(),
         effective_after_reported_ms=pl.when(judged).then(pl.col("effective_at") - pl.col("reported_at")),
         reported_after_received_ms=pl.when(judged).then(pl.col("reported_at") - pl.col("received_at")),
@@ -125,23 +125,26 @@ def _envelope_facts(envelope: pl.DataFrame, event_a: pl.Series) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What the rules ask of sources, by their ids; times in milliseconds."""
+    """What the rules ask of sources, each at the place of its code: times in milliseconds, from and up to."""
 
-    ids: list[str]
-    kinds: dict[str, str]
-    begins: dict[str, int | None]
-    ends: dict[str, int | None]
+    of_dcc: pl.Series
+    begins: pl.Series
+    ends: pl.Series
 
 
 @functools.cache
 def _sources() -> _Sources:
-    listed = sources().values()
+    listed = [sources()[source_id] for source_id in columns.SOURCE_CODES]
     return _Sources(
-        [source.source_id for source in listed],
-        {source.source_id: source.kind for source in listed},
-        {source.source_id: _days_ms(source.active_from) for source in listed},
-        {source.source_id: _days_ms(source.active_to) for source in listed},
+        pl.Series([source.kind == "DCC" for source in listed]),
+        pl.Series([_days_ms(source.active_from) for source in listed], dtype=pl.Int64),
+        pl.Series([_days_ms(source.active_to) for source in listed], dtype=pl.Int64) + _DAY_MS,
     )
+
+
+def _of_source(values: pl.Series) -> pl.Expr:
+    """Each row's source's value; null where the source is none."""
+    return pl.lit(values).gather(pl.col("source"))
 
 
 def _is_opening(record: str, frame: pl.DataFrame) -> pl.Series:
@@ -156,10 +159,9 @@ def _days_ms(day: date | None) -> int | None:
 
 def _source_active() -> pl.Expr:
     """Whether the event took effect within the source's dates (days in UTC: a warning needs no finer)."""
-    begin = pl.col("source_id").replace_strict(_sources().begins, default=None, return_dtype=pl.Int64)
-    end = pl.col("source_id").replace_strict(_sources().ends, default=None, return_dtype=pl.Int64)
     effective = pl.col("effective_at")
-    return (effective >= begin) & (effective < end + _DAY_MS).fill_null(value=True)
+    begun = effective >= _of_source(_sources().begins)
+    return begun & (effective < _of_source(_sources().ends)).fill_null(value=True)
 
 
 def _meter_point_facts(envelope: pl.DataFrame) -> list[pl.Series]:
@@ -292,12 +294,12 @@ def _nothing() -> Verdict:
 
 def _quarantined(blocks: Sequence[Block], reasons: pl.DataFrame) -> list[pl.DataFrame]:
     """The quarantine rows of each block; `reasons` are by position in all blocks together."""
-    rows, start = [pl.DataFrame(schema=quarantine.ROW_TYPES)], 0
-    for block in blocks if reasons.height else ():
-        end = start + block.frame.height
-        own = reasons.filter(pl.col("row").is_between(start, end, closed="left")).with_columns(pl.col("row") - start)
-        rows.append(quarantine.rows_of(block, own))
-        start = end
+    rows = [pl.DataFrame(schema=quarantine.ROW_TYPES)]
+    starts = list(accumulate((block.frame.height for block in blocks), initial=0))
+    cuts = reasons["row"].search_sorted(pl.Series(starts, dtype=pl.UInt32)).to_list()
+    for block, start, (first, last) in zip(blocks, starts, pairwise(cuts), strict=False):
+        if first < last:
+            rows.append(quarantine.rows_of(block, reasons[first:last].with_columns(pl.col("row") - start)))
     return rows
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations.run import Checker, suite_json
+from expectations.run import JOINT_ROWS, Checker, UnjudgedRuleError, suite_json
 from schemas.codes import RECORDS
 from tests.expectations.facts import facts
 from tests.expectations.test_run import BROKEN
@@ -75,3 +75,24 @@ def test_also_after_suites_were_edited(edited_checker: Checker, mixed: Any) -> N
 
 def test_nothing_is_found_in_no_rows(checker: Checker) -> None:
     assert checker.check_records(block([("FaultCase", [{}])]).clear()).is_empty()
+
+
+def test_many_rows_of_two_records_are_judged_as_each_suite_judges_its_own(checker: Checker) -> None:
+    few = block([("SupplyGained", [{}, {"source_known": True}]), ("MeterInstalled", [{}, {"region_code": True}])])
+    many = pl.concat([few] * (JOINT_ROWS // 2 + 1)).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    found = checker.check_records(many)
+    assert found.height == many.height // 2
+    assert found.equals(one_by_one(checker, many))
+
+
+@pytest.mark.parametrize("others", [[], [("FaultCase", [{}])]], ids=["one record", "two records"])
+def test_a_fact_that_lacks_is_not_taken_for_one_that_need_not_be_judged(checker: Checker, others: Any) -> None:
+    together = block([("MeterInstalled", [{}]), *others])
+    with pytest.raises(ValueError, match=r"^The facts of MeterInstalled lack the columns hub_named\.$"):
+        checker.check_records(together.drop("hub_named"))
+
+
+def test_a_rule_that_cannot_be_judged_is_our_fault_for_many_records_too(checker: Checker) -> None:
+    together = block([("SupplyGained", [{}]), ("FaultCase", [{}])])
+    with pytest.raises(UnjudgedRuleError, match="Rule EFFECTIVE_AFTER_REPORTED of suite joint could not be judged"):
+        checker.check_records(together.with_columns(effective_after_reported_ms=pl.lit("soon")))

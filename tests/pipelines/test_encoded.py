@@ -1,16 +1,21 @@
 """A body is read as the records that fill it exactly, whatever it claims; no sender takes the place of another's."""
 
+import io
+from collections.abc import Iterable
 from dataclasses import replace
 
+import fastavro
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.decode import Body, decode
 from pipelines.encoded import record_bytes
-from schemas.registry import current
-from tests.builders import BOLT, Event, removed
+from schemas.codes import RECORDS
+from schemas.registry import RecordSchema, current, schema_fingerprint
+from tests.builders import BOLT, Event, installed, removed, service_measured
 from tests.pipelines.columnar import body
+from tests.schemas.events import events as any_events
 from tests.strategies import new_events
 
 REMOVED = current()["MeterRemoved"]
@@ -18,8 +23,36 @@ MINE = removed(on="2026-04-03", by=BOLT)
 YOURS = [removed(on=f"2026-05-{day:02}") for day in (1, 2, 3)]
 
 
-def ids(bodies: list[Body]) -> list[str]:
-    return decode(bodies, REMOVED).frame["event_id"].to_list()
+# The numbers at which a varint takes one byte more, on either side of nought.
+BOUNDS = [sign * (1 << 7 * n - 1) + step for n in range(1, 10) for sign in (1, -1) for step in (-1, 0, 1)]
+LEAST, MOST = -(1 << 63), (1 << 63) - 1
+
+
+def older() -> RecordSchema:
+    """A version of MeterInstalled before one field was added, with fewer symbols and a union the other way round."""
+    fields = []
+    for field in current()["MeterInstalled"].schema["fields"]:
+        kind = field["type"]
+        if field["name"] == "device_id":
+            fields.append({"name": "device_id", "type": ["string", "null"]})
+        elif field["name"] == "install_reason":
+            fields.append({"name": "install_reason", "type": kind | {"symbols": kind["symbols"][::-1]}})
+        elif field["name"] != "hub_id":
+            fields.append({"name": field["name"], "type": kind})
+    schema = current()["MeterInstalled"].schema | {"fields": fields}
+    return RecordSchema("MeterInstalled", schema, schema_fingerprint(schema))
+
+
+def written(events: Iterable[Event], version: RecordSchema) -> Body:
+    listed, stream = list(events), io.BytesIO()
+    parsed = fastavro.parse_schema(version.schema)
+    for event in listed:
+        fastavro.schemaless_writer(stream, parsed, {name: event[name] for name in version.field_names})
+    return Body(stream.getvalue(), len(listed))
+
+
+def ids(bodies: list[Body], version: RecordSchema = REMOVED) -> list[str]:
+    return decode(bodies, version).frame["event_id"].to_list()
 
 
 @pytest.mark.parametrize("claimed", [0, 1, 2, 4, 1_000_000])
@@ -42,6 +75,41 @@ def test_the_length_worked_out_for_a_record_is_that_of_its_bytes(events: list[Ev
     for event in events:
         plain, version = body([event]), current()[event["record"]]
         assert record_bytes(decode([plain], version).frame, version).tolist() == [len(plain.data)]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(RECORDS).flatmap(lambda record: st.tuples(st.just(record), any_events(current()[record].schema)))
+)
+def test_also_of_whatever_else_its_schema_allows(sent: tuple[str, Event]) -> None:
+    record, event = sent
+    plain, version = written([event], current()[record]), current()[record]
+    assert record_bytes(decode([plain], version).frame, version).tolist() == [len(plain.data)]
+
+
+def test_the_length_is_right_where_a_number_takes_a_byte_more() -> None:
+    measured, version = [service_measured(number, 0) for number in (*BOUNDS, LEAST, MOST)], current()["ServiceMeasured"]
+    lengths = [len(body([event]).data) for event in measured]
+    assert record_bytes(decode([body(measured)], version).frame, version).tolist() == lengths
+
+
+def test_a_number_in_more_bytes_than_it_needs_costs_its_own_body() -> None:
+    plain = body([service_measured(0, 1)])
+    # The denominator is the last field: 1 is the byte 2, and in two bytes 82 00.
+    assert plain.data[-1:] == b"\x02"
+    longer = replace(plain, data=plain.data[:-1] + b"\x82\x00")
+    assert decode([longer, plain, longer], current()["ServiceMeasured"]).read == (0, 1, 0)
+
+
+@pytest.mark.parametrize("claimed", [1, 3])
+@pytest.mark.parametrize("first", [True, False])
+def test_lengths_are_those_of_the_version_that_was_written(claimed: int, first: bool) -> None:
+    version = older()
+    mine = installed(by=BOLT, local_authority_code=None, device_id=None)
+    yours = [installed(on=f"2026-05-{day:02}") for day in (1, 2)]
+    liar, honest = replace(written(yours, version), records=claimed), written([mine], version)
+    assert ids([written(yours, version), honest], version) == [event["event_id"] for event in (*yours, mine)]
+    assert ids([liar, honest] if first else [honest, liar], version) == [mine["event_id"]]
 
 
 @settings(max_examples=60)
