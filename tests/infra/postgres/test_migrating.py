@@ -81,12 +81,25 @@ def test_a_database_that_a_newer_version_has_migrated_is_left_alone(bare: sa.Eng
         migrate(connection)
 
 
-def test_a_second_database_of_a_server_has_the_same_roles(postgres_server: Server, bare: sa.Engine) -> None:
+def test_an_owner_who_is_no_superuser_migrates_where_the_roles_are_there(
+    postgres_server: Server, bare: sa.Engine
+) -> None:
+    postgres_server.execute("CREATE ROLE plain_owner LOGIN")
+    try:
+        postgres_server.execute(f"ALTER DATABASE {bare.url.database} OWNER TO plain_owner")
+        with sa.create_engine(bare.url.set(username="plain_owner"), poolclass=sa.pool.NullPool).begin() as connection:
+            migrate(connection)
+        url = bare.url.set(drivername="postgresql", username="stranger").render_as_string()
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(url)
+    finally:
+        postgres_server.execute(f"DROP DATABASE {bare.url.database} WITH (FORCE)")
+        postgres_server.execute("DROP ROLE plain_owner")
+
+
+def test_a_second_database_of_a_server_has_the_same_roles(bare: sa.Engine) -> None:
     with bare.begin() as connection:
         migrate(connection)
     url = bare.url.set(drivername="postgresql", username="dashboard_login").render_as_string()
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM published_stock").fetchone() == (0,)
-    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(bare.url.set(drivername="postgresql", username="stranger").render_as_string())
-    assert postgres_server.process is not None
