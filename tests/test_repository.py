@@ -147,9 +147,9 @@ def test_beam_is_pinned_and_the_newest_is_newer() -> None:
 
 
 # Licences that let this project be given on under Apache-2.0. MPL-2.0 asks for its own files' source only, and
-# LGPL-3.0 that a library stays replaceable, which an import leaves it. A tool under the GPL is only ever run.
+# the LGPL that a library stays replaceable, which an import leaves it. A tool under the GPL is only ever run.
 PERMISSIVE = {"MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT OR Apache-2.0", "ZPL-2.1"}
-LIBRARIES = PERMISSIVE | {"Apache-2.0 AND BSD-2-Clause", "LGPL-3.0-only"}
+LIBRARIES = PERMISSIVE | {"Apache-2.0 AND BSD-2-Clause", "LGPL-2.1-or-later", "LGPL-3.0-only"}
 TOOLS = LIBRARIES | {"MPL-2.0", "GPL-3.0-or-later"}
 
 

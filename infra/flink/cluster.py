@@ -18,7 +18,7 @@ from infra.settings import LOOPBACK, ClusterSettings
 HERE: Final = Path(__file__).parent
 POM: Final = HERE / "pom.xml"
 REQUIREMENTS: Final = HERE / "requirements.txt"
-READY_SECONDS: Final = 90.0
+READY_SECONDS: Final = 180.0
 JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION = "job-manager", "task-manager", "job-server", "expansion-service"
 # In the order in which they are started; they end the other way round.
 NAMES: Final = (JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION)

@@ -26,7 +26,7 @@ from infra.settings import LOOPBACK, ClusterSettings
 POM: Final = Path(__file__).parent / "pom.xml"
 LOG4J: Final = Path(__file__).parent / "log4j2.properties"
 NAME: Final = "kafka"
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True)
