@@ -24,6 +24,8 @@ ONE_WRITER: Final = 0x526F6C6C6F7574
 MIGRATE: Final = "run `rollout store migrate --store URL` with the name of its owner"
 AWAY: Final = "The store {name} cannot be reached, or went away; check that its server runs."
 NOT_ALLOWED: Final = "42501"
+# Classes of codes: a connection that failed, a server that ends it, one that lacks something or whose disk fails.
+GONE: Final = ("08", "57", "53", "58", "25P03")
 CONFLICTS: Final = ("40001", "40P01")
 SENTENCES: Final = {
     "28P01": "The store {name} does not take that name and password.",
@@ -127,10 +129,10 @@ class PostgresBackend:
 
     def _refusal(self, error: exc.DBAPIError) -> StoreError | None:
         """What is wrong as one sentence; None where it is our fault."""
-        state, away = getattr(error.orig, "sqlstate", None), isinstance(error, exc.OperationalError)
-        if state is None and away:
-            state = next((code for words, code in WORDS if words in str(error.orig)), None)
-        sentence = SENTENCES.get(state or "", AWAY if away else None)
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None and isinstance(error, exc.OperationalError):
+            state = next((code for words, code in WORDS if words in str(error.orig)), GONE[0])
+        sentence = SENTENCES.get(state or "", AWAY if (state or "").startswith(GONE) else None)
         if sentence is None:
             return None
         kind = NotAllowed if state == NOT_ALLOWED else StoreConflict if state in CONFLICTS else StoreError

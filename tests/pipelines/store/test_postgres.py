@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from pipelines.store import Fenced, Store, StoreError, live, open_store
 from pipelines.store.errors import StoreConflict
@@ -180,6 +181,12 @@ def test_a_deadlock_is_a_conflict_that_may_be_tried_again(store: Store, backend:
     for code in ("40P01", "40001"):
         with pytest.raises(StoreConflict, match="try again"), backend.writing(live=True) as connection:
             connection.execute(sa.text(f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$"))
+
+
+def test_a_row_that_the_database_cannot_hold_is_our_fault_and_not_an_absence(store: Store) -> None:
+    text = "".join(chr(0x4E00 + number) for number in range(4_000))
+    with pytest.raises(OperationalError, match="index row"):
+        write(store, "first", Cell(measure="meters_local", region_code=text))
 
 
 def test_a_server_that_was_killed_and_started_again_is_written_on(postgres_server: Server) -> None:
