@@ -16,7 +16,6 @@ import numpy.typing as npt
 import polars as pl
 from fastavro.schema import SchemaParseException, UnknownType
 
-from pipelines.columns import symbols
 from pipelines.decode import Body, decode
 from pipelines.source import container
 from pipelines.source.files import SYNTHETIC, version_of
@@ -164,13 +163,12 @@ def _record_sizes(body: bytes, records: int, version: RecordSchema) -> Bounds | 
 
 def _field_size(column: pl.Expr, kind: Any) -> pl.Expr:
     if isinstance(kind, list):
-        return 1 + _field_size(column, next(branch for branch in kind if branch != "null")).fill_null(0)
+        size = 1 + _field_size(column, next(branch for branch in kind if branch != "null"))
+        return pl.when(column.is_null()).then(1).otherwise(size)
     if kind == "string":
         length = column.str.len_bytes()
         return length + _long_size(length)
-    if kind == "boolean":
-        return pl.when(column.is_null()).then(None).otherwise(1)
-    return _long_size(column) if symbols(kind) is None else _long_size(column.cast(pl.Int64))
+    return pl.lit(1) if kind == "boolean" else _long_size(column)
 
 
 def _long_size(column: pl.Expr) -> pl.Expr:

@@ -112,5 +112,17 @@ def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:
         finally:
             admin.close()
     if missing:
-        ensure_topics(settings)
+        _make_for(settings, min(missing))
     return cluster_id
+
+
+def _make_for(settings: KafkaSettings, missing: str) -> None:
+    try:
+        ensure_topics(settings)
+    except LogError as error:
+        if isinstance(error.__cause__, ERRORS.AuthorizationError):
+            # Who may not write a topic does not see it, so that it might lack or not be for them.
+            raise LogError(
+                f"{settings.username} may not write to topic {missing} at {settings.bootstrap}, or it is not there."
+            ) from error
+        raise
