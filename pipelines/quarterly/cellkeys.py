@@ -4,6 +4,7 @@ The low bits are the seven dimensions of a meter in place (`PRESENT` set); above
 measure's detail, the quarter and the measure. Value 0 of a dimension is "not named".
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +45,8 @@ class Part:
         return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
 
 
+# In bytes. Codes of local authorities and names of service measures have nine to forty.
+LONGEST_TEXT: Final = 200
 PRESENT: Final = 1
 PARTS: Final[Mapping[str, Part]] = {
     "source_id": Part(1, 10, SOURCE_CODES),
@@ -113,13 +116,22 @@ def _quarter_words(codes: Keys) -> pl.Series:
     return pl.Series([quarter_text(int(code)) for code in distinct], dtype=pl.String).gather(places)
 
 
+def storable(texts: pl.Series) -> pl.Series:
+    """Free texts as any store can hold them in a key: one that is too long or has a NUL is named by its digest."""
+    odd = (texts.str.len_bytes() > LONGEST_TEXT) | texts.str.contains("\0", literal=True)
+    if not odd.any():
+        return texts
+    digests = [f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" for text in texts.filter(odd)]
+    return texts.scatter(odd.arg_true(), pl.Series(digests, dtype=pl.String))
+
+
 def _named(frame: pl.DataFrame, spec: Measure) -> pl.DataFrame:
     keys = frame["key"].to_numpy()
     named = {name: _words(part.get(keys), part.words) for name, part in PARTS.items()}
     named["detail"] = _words(_DETAIL.get(keys), spec.details)
     named["quarter"] = _quarter_words(_QUARTER.get(keys))
     if spec.text_column:
-        named[spec.text_column] = frame["text"].fill_null("")
+        named[spec.text_column] = storable(frame["text"].fill_null(""))
     named["measure"] = pl.Series([spec.name], dtype=pl.String).new_from_index(0, frame.height)
     named["value"] = frame["value"]
     return pl.DataFrame(named).select(column.name for column in CELL_COLUMNS)

@@ -128,6 +128,8 @@ def world(home: Path) -> Iterator[World]:
             made.rollout("kafka", "up")
             made.rollout("flink", "up")
             yield made
+            if (home / "stream").exists():
+                made.rollout("stream", "stop")
         finally:
             made.rollout("flink", "down")
             made.rollout("kafka", "down")
