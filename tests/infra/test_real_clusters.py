@@ -1,0 +1,192 @@
+"""A real broker and a real Flink cluster by the commands that a person gives, and a job on them that loses nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import kafka.admin
+import pytest
+from kafka import KafkaProducer
+
+from infra.flink import cluster, jobs
+from infra.flink.cluster import EXPANSION, JOB_MANAGER, NAMES, TASK_MANAGER, Folders
+from infra.kafka.cluster import NAME as KAFKA
+from infra.kafka.cluster import place_of
+from infra.processes import members, running
+from infra.settings import ClusterSettings
+from tests.infra.counting import counted, expected, submit
+from tests.infra.programs import lives, soon
+from tests.pipelines.cli.commands import ROLLOUT, environment
+
+pytestmark = pytest.mark.cluster
+ROOT = Path(__file__).parents[2]
+PORTS = (
+    "kafka_port",
+    "kafka_controller_port",
+    "flink_rest_port",
+    "flink_rpc_port",
+    "job_server_port",
+    "job_server_artifact_port",
+    "job_server_expansion_port",
+    "expansion_port",
+)
+PATIENCE = 240.0
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback address that nobody listens at."""
+    sockets = [socket.socket() for _ in range(number)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A home of a test's own, with ports of its own."""
+
+    home: Path
+    settings: ClusterSettings
+
+    def rollout(self, *arguments: str, status: int = 0) -> str:
+        """What a command prints; its exit status is as expected."""
+        ports = {
+            f"ROLLOUT_{name.upper()}": str(getattr(self.settings, name)) for name in (*PORTS, "flink_metrics_ports")
+        }
+        # So that workers find the job of these tests.
+        given = {**environment(self.home), **ports, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [ROLLOUT, *arguments], capture_output=True, text=True, check=False, env=given, timeout=600
+        )
+        assert done.returncode == status, done.stderr
+        return done.stdout.strip()
+
+    def pids(self) -> dict[str, int | None]:
+        found = {name: running(Folders(self.home).place, name) for name in NAMES}
+        return {**found, KAFKA: running(place_of(self.home), KAFKA)}
+
+    def kill(self, name: str) -> None:
+        pid = self.pids()[name]
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    def workers(self) -> list[int]:
+        """What the TaskManager has started and still runs."""
+        return [pid for pid in members(Folders(self.home).place, TASK_MANAGER) if pid != self.pids()[TASK_MANAGER]]
+
+    def send(self, topic: str, numbers: range) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.settings.kafka, acks="all")
+        for number in numbers:
+            producer.send(topic, value=b"%d" % number)
+        producer.flush()
+        producer.close()
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    metrics = free_ports(1)[0]
+    settings = ClusterSettings.model_validate({**ports, "flink_metrics_ports": f"{metrics}-{metrics + 9}"})
+    ours = Clusters(tmp_path_factory.mktemp("clusters"), settings)
+    try:
+        assert ours.rollout("kafka", "up") == settings.kafka
+        assert ours.rollout("flink", "up") == settings.flink
+        yield ours
+    finally:
+        ours.rollout("flink", "down")
+        ours.rollout("kafka", "down")
+
+
+def topic(clusters: Clusters, name: str) -> str:
+    """A topic of one partition whose messages stay."""
+    admin = kafka.admin.KafkaAdminClient(bootstrap_servers=clusters.settings.kafka)
+    admin.create_topics([kafka.admin.NewTopic(name, 1, 1, topic_configs={"retention.ms": "-1"})])
+    admin.close()
+    return name
+
+
+def test_what_runs_is_told_and_goes_on_when_it_is_started_again(clusters: Clusters) -> None:
+    before = clusters.pids()
+    assert None not in before.values()
+    table = clusters.rollout("flink", "status") + clusters.rollout("kafka", "status")
+    assert all(str(pid) in table for pid in before.values())
+    clusters.rollout("kafka", "up")
+    clusters.rollout("flink", "up")
+    assert clusters.pids() == before
+
+
+def test_what_is_missing_is_told_and_started_alone(clusters: Clusters) -> None:
+    before = clusters.pids()
+    clusters.kill(EXPANSION)
+    assert soon(lambda: clusters.pids()[EXPANSION] is None)
+    clusters.rollout("flink", "status", status=1)
+    clusters.rollout("flink", "up")
+    after = clusters.pids()
+    assert after[EXPANSION] not in (None, before[EXPANSION])
+    assert {**after, EXPANSION: 0} == {**before, EXPANSION: 0}
+
+
+def test_a_job_counts_every_message_once_though_its_task_manager_is_killed(clusters: Clusters, tmp_path: Path) -> None:
+    name, out = topic(clusters, "killed"), tmp_path / "counted"
+    clusters.send(name, range(1_000))
+    submit(clusters.settings, name, out)
+    assert soon(lambda: counted(out) == expected(1_000), PATIENCE)
+    left = clusters.workers()
+    assert left
+    clusters.kill(TASK_MANAGER)
+    clusters.send(name, range(1_000, 1_500))
+    assert soon(lambda: not any(map(lives, left)))
+    clusters.rollout("flink", "up")
+    assert soon(lambda: counted(out) == expected(1_500), PATIENCE)
+    job = jobs.job_named(clusters.settings.flink, name)
+    assert job is not None
+    jobs.cancel(clusters.settings.flink, job.job_id)
+
+
+def test_a_job_goes_on_from_its_newest_checkpoint_though_the_job_manager_is_killed(
+    clusters: Clusters, tmp_path: Path
+) -> None:
+    name, out, address = topic(clusters, "lost"), tmp_path / "counted", clusters.settings.flink
+    clusters.send(name, range(1_000))
+    submit(clusters.settings, name, out)
+    assert soon(lambda: counted(out) == expected(1_000), PATIENCE)
+    job = jobs.wait_for_job(address, name, None, PATIENCE)
+    done = jobs.checkpoints_of(address, job.job_id).completed
+    assert soon(lambda: jobs.checkpoints_of(address, job.job_id).completed > done + 1, PATIENCE)
+    clusters.kill(JOB_MANAGER)
+    clusters.send(name, range(1_000, 1_500))
+    clusters.rollout("flink", "up")
+    assert jobs.job_named(address, name) is None
+    checkpoint = jobs.newest_checkpoint(Folders(clusters.home).checkpoints, [job.job_id])
+    submit(clusters.settings, name, out, [f"--savepoint_path=file://{checkpoint}"])
+    assert soon(lambda: counted(out) == expected(1_500), PATIENCE)
+    restored = jobs.wait_for_job(address, name, None, PATIENCE)
+    assert jobs.checkpoints_of(address, restored.job_id).restored == 1
+
+
+def test_a_job_that_was_saved_and_ended_goes_on_under_another_name(clusters: Clusters, tmp_path: Path) -> None:
+    name, out, address = topic(clusters, "saved"), tmp_path / "counted", clusters.settings.flink
+    clusters.send(name, range(1_000))
+    submit(clusters.settings, name, out)
+    assert soon(lambda: counted(out) == expected(1_000), PATIENCE)
+    job = jobs.wait_for_job(address, name, None, PATIENCE)
+    saved = jobs.save_and_cancel(address, job.job_id, Folders(clusters.home).savepoints)
+    clusters.send(name, range(1_000, 1_500))
+    submit(clusters.settings, name, out, [f"--savepoint_path=file://{saved}", "--job_name=another"])
+    assert soon(lambda: counted(out) == expected(1_500), PATIENCE)
+    jobs.cancel(address, jobs.wait_for_job(address, "another", None, PATIENCE).job_id)
+
+
+def test_nothing_is_left_running_after_down(clusters: Clusters) -> None:
+    ours = [pid for name in NAMES for pid in members(Folders(clusters.home).place, name)]
+    assert len(ours) > len(NAMES)
+    clusters.rollout("flink", "down")
+    assert not any(map(lives, ours))
+    assert cluster.overview(clusters.settings) is None
