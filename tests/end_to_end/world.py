@@ -17,13 +17,13 @@ import psutil
 
 from infra.flink import cluster as flink
 from infra.kafka import cluster as kafka
-from infra.processes import running
+from infra.processes import is_listening, running
 from pipelines.log.connection import KafkaSettings, LogError
 from pipelines.log.message import SYNTHETIC_HEADER
 from pipelines.log.parcels import Parcel, parcels
 from pipelines.log.producing import Producer
 from pipelines.log.topics import topic_of
-from tests.postgres import Server, free_port, postgres
+from tests.postgres import Server, postgres
 
 PORTS = (
     "KAFKA_PORT",
@@ -39,9 +39,14 @@ PORTS = (
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """Settings under which a cluster comes in the way of no other."""
-    ports = {f"ROLLOUT_{name}": str(free_port()) for name in PORTS}
-    first = free_port()
+    """Settings under which a cluster comes in the way of no other.
+
+    The ports lie below those that the system gives to whoever connects: a port must still be free when its program is
+    started again.
+    """
+    free = (port for port in random.sample(range(20_000, 32_000), 2_000) if not is_listening(port))
+    ports = {f"ROLLOUT_{name}": str(next(free)) for name in PORTS}
+    first = next(free)
     return {"ROLLOUT_HOME": str(home), "ROLLOUT_FLINK_METRICS_PORTS": f"{first}-{first + 9}", **ports}
 
 
