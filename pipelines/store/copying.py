@@ -40,17 +40,22 @@ def upsert_many(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> 
 
 
 def merge_many(
-    connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool] | None = None
+    connection: sa.Connection,
+    table: Table,
+    first: tuple[str, str],
+    rows: pl.DataFrame,
+    alone: sa.ColumnElement[bool] | None = None,
 ) -> None:
-    """As `upsert_many`, but the whole table is read: worth it for a good part of its rows. Equal rows are not touched.
+    """As `upsert_many`, but all rows with the `first` value are read: worth it for a good part of them.
 
-    No other rows are left for which `alone` holds. Nobody else may write these keys at the same time.
+    Equal rows are not touched. No other rows are left for which `alone` holds. Nobody else may write these keys at the
+    same time.
     """
     kept = STORED[table.name]
     with _come(connection, table, rows) as come:
         # The planner knows nothing of what has just come, and must not read one through for each row of the other.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
-        connection.exec_driver_sql(_merge(table, come.name))
+        connection.exec_driver_sql(_merge(table, come.name, first[0]), dict([first]))
         if alone is not None:
             has_come = sa.exists().where(*(kept.c[name] == come.c[name] for name in table.key))
             connection.execute(sa.delete(kept).where(alone, ~has_come))
@@ -69,13 +74,15 @@ def _come(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> Genera
     connection.execute(sa.delete(come))
 
 
-def _merge(table: Table, come: str) -> str:
-    """Takes a third of the time of INSERT with ON CONFLICT where most rows are there already."""
+def _merge(table: Table, come: str, first: str) -> str:
+    """Takes two thirds of the time of INSERT with ON CONFLICT where most rows are there already."""
     others = [name for name in table.column_names if name not in table.key]
+    # The run by its name and not by the join, which then takes no rows of other runs: that halves it.
+    same = [f"kept.{name} = {f'%({name})s' if name == first else f'come.{name}'}" for name in table.key]
     return " ".join(
         (
             f"MERGE INTO {table.name} AS kept USING {come} AS come",
-            f"ON {' AND '.join(f'kept.{name} = come.{name}' for name in table.key)}",
+            f"ON {' AND '.join(same)}",
             f"WHEN MATCHED AND {' OR '.join(f'kept.{name} <> come.{name}' for name in others)}",
             f"THEN UPDATE SET {', '.join(f'{name} = come.{name}' for name in others)}",
             f"WHEN NOT MATCHED THEN INSERT ({', '.join(table.column_names)})",

@@ -56,8 +56,9 @@ def write(connection: sa.Connection, run_id: str, portions: Sequence[Portion], n
     for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE):
         if whole:
             _replace(connection, run_id, table, whole)
-        if changed:
-            _put(connection, run_id, table, _totals(changed, table))
+        totals = _totals(changed, table)
+        if not totals.is_empty():
+            _put(connection, run_id, table, totals)
     _keep(connection, run_id, pl.concat([portion.quarantined for portion in ordered]))
     return fences
 

@@ -14,7 +14,7 @@ from schemas.tables import LEDGER_CELLS, Table
 SLICE_ROWS = 20_000
 ORDERED_BY = 4
 # So many rows are written sooner one by one than through a table of their own.
-FEW_ROWS = 200
+FEW_ROWS = 50
 # So many rows are a good part of a table.
 MANY_ROWS = 20_000
 POSTGRESQL = "postgresql"
@@ -82,7 +82,7 @@ def upsert_rows(connection: sa.Connection, table: Table, first: tuple[str, str],
     elif rows.height <= MANY_ROWS:
         upsert_many(connection, table, rows)
     else:
-        merge_many(connection, table, rows)
+        merge_many(connection, table, first, rows)
 
 
 def replace_rows(
@@ -95,7 +95,7 @@ def replace_rows(
     """All rows of a fitted frame are in the table, and no others for which `alone` holds, as it does for these."""
     many = connection.dialect.name == POSTGRESQL and frame.height > MANY_ROWS and table.key
     if many and connection.scalar(sa.select(sa.exists().where(alone))):
-        merge_many(connection, table, _with_first(table, first, frame), alone)
+        merge_many(connection, table, first, _with_first(table, first, frame), alone)
         return
     connection.execute(sa.delete(STORED[table.name]).where(alone))
     insert_rows(connection, table, first, frame)
