@@ -1,5 +1,6 @@
 """The files under infra/ that others read, and whether they are as a schema of ours says."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,13 @@ def document(path: str) -> Any:
     return found
 
 
-def faults(schema: str, found: Any) -> list[str]:
-    """What a schema does not let a document be, each with the place; the innermost reasons only."""
+@functools.cache
+def _validator(schema: str) -> Draft202012Validator:
     told = json.loads((SCHEMAS / schema).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(told)
-    return sorted(
-        f"{error.json_path}: {error.message[:200]}" for error in Draft202012Validator(told).iter_errors(found)
-    )
+    return Draft202012Validator(told)
 
 
-def as_words(configuration: dict[str, Any]) -> dict[str, str]:
-    """A configuration of Flink with every value as text."""
-    return {key: str(value) for key, value in configuration.items()}
+def faults(schema: str, found: Any) -> list[str]:
+    """What a schema does not let a document be, each with the place."""
+    return sorted(f"{error.json_path}: {error.message[:200]}" for error in _validator(schema).iter_errors(found))

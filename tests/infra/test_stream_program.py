@@ -16,6 +16,8 @@ from tests.infra.documents import INFRA
 from tests.infra.programs import soon
 
 RUN = "20260701T0000Z"
+# A loaded machine takes its time to import what a supervisor needs.
+PATIENCE = 180.0
 
 
 @pytest.fixture
@@ -68,13 +70,13 @@ def test_a_container_that_is_started_again_has_its_stream_watched_again_and_ends
     container: subprocess.Popen[str], stopped_home: Path
 ) -> None:
     note = note_of(stopped_home)
-    assert soon(lambda: note.read_text(encoding="ascii") != "4194304 1")
+    assert soon(lambda: note.read_text(encoding="ascii") != "4194304 1", PATIENCE)
     supervisor = int(note.read_text(encoding="ascii").split()[0])
 
-    assert soon(lambda: "supervise" in words_of(supervisor))
+    assert soon(lambda: "supervise" in words_of(supervisor), PATIENCE)
     assert container.poll() is None
     os.kill(supervisor, signal.SIGKILL)
-    said, _ = container.communicate(timeout=60)
+    said, _ = container.communicate(timeout=PATIENCE)
     assert container.returncode == 1
     assert said.splitlines() == [
         f"The stream of run {RUN} is watched again.",
@@ -90,14 +92,14 @@ def test_a_stream_that_was_stopped_on_purpose_stays_stopped_and_its_container_en
     assert "was stopped" in running.stdout.readline()
     assert running.poll() is None
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=60)
+    running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
     assert not note_of(stopped_home).exists()
 
 
 def test_the_first_start_is_that_of_the_command_line_and_its_failure_the_container_s(tmp_path: Path) -> None:
     running = stream_program(tmp_path)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 2
     # No arguments were given.
     assert "Usage: rollout stream start" in said
