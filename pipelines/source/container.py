@@ -71,7 +71,16 @@ def read_header(data: bytes) -> Header:
         metadata: Any = fastavro.schemaless_reader(stream, _METADATA, None)
         schema = json.loads(metadata["avro.schema"])
         codec = metadata.get("avro.codec", b"null").decode("ascii")
-    except (EOFError, IndexError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except (
+        EOFError,
+        IndexError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+    ) as error:
         raise NotAvro("The file's Avro header cannot be read.") from error
     sync = stream.read(SYNC_BYTES)
     if len(sync) < SYNC_BYTES:

@@ -157,7 +157,7 @@ def version_of(schema: Any) -> RecordSchema | None:
         return None
     try:
         text = decode.structure(schema)
-    except (KeyError, TypeError, IndexError):
+    except (KeyError, TypeError, IndexError, RecursionError):
         return None
     return _known_structures().get(text)
 

@@ -95,3 +95,17 @@ def test_the_log_is_synthetic_only_if_every_message_says_so() -> None:
     assert form(log(container([event], synthetic=True), marked=False)).synthetic
     assert not form([*log(single(event)), *log(single(event), marked=False)]).synthetic
     assert not form(log(b"poison", marked=False)).synthetic
+
+
+def head(schema: bytes) -> bytes:
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, {"type": "map", "values": "bytes"}, {"avro.schema": schema})
+    return b"Obj\x01" + stream.getvalue() + b"sync" * 4
+
+
+def test_a_schema_nested_too_deeply_to_be_read_loses_only_its_message() -> None:
+    good, deep = removed(), b"[" * 700 + b'"int"' + b"]" * 700
+    field = b'{"type": "record", "name": "x", "fields": [{"name": "a", "type": ' + deep + b"}]}"
+    formed = form(log(head(b"[" * 100_000), head(field), single(good)))
+    assert ids(formed) == {"MeterRemoved": [good["event_id"]]}
+    assert [reason for _, reason, _, _ in losses(formed)] == ["UNDECODABLE", "UNKNOWN_SCHEMA"]
