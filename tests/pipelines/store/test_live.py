@@ -203,7 +203,7 @@ def test_a_portion_holds_no_rows_of_another_key(store: Store, name: str) -> None
 
 
 # As many as are written one by one, through a table of their own, and by a merge.
-@pytest.mark.parametrize("count", [100, 1_000, 20_100])
+@pytest.mark.parametrize("count", [40, 1_000, 20_100])
 def test_a_portion_of_any_size_is_replaced_and_upserted_whole(store: Store, count: int) -> None:
     begun(store)
     many = many_cells(count).with_columns(pl.lit(ACME).alias("source_id"))
