@@ -33,6 +33,8 @@ class ClusterSettings(BaseSettings):
     job_server_memory: Memory = "512m"
     expansion_port: Port = 8096
     stream_metrics_port: Port = 9464
+    # Another address only where Prometheus is on another machine, as in a cluster of containers.
+    stream_metrics_host: str = LOOPBACK
 
     @property
     def kafka(self) -> str:

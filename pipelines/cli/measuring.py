@@ -69,7 +69,7 @@ def _store(home: Path, record: StreamRecord) -> Store:
 class Measures:
     """The measures of one stream as gauges on a port for Prometheus."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, host: str = "127.0.0.1") -> None:
         self._home = home
         registry = CollectorRegistry()
 
@@ -86,11 +86,13 @@ class Measures:
         self._difference = gauge("conservation_difference", "Received less all the rest", "owner")
         self._write_age = gauge("last_write_age_seconds", "Seconds since the ledger was last written")
         self._up.set(0)
-        start_http_server(port, addr="127.0.0.1", registry=registry)
+        start_http_server(port, addr=host, registry=registry)
 
     def take(self, record: StreamRecord) -> None:
         """The gauges show how the stream stands now. Raises FlinkAway, LogError and StoreError."""
         now = datetime.now(UTC).timestamp()
+        # Until Flink says otherwise: where it does not answer, no job runs.
+        self._up.set(0)
         found = standing(record)
         self._up.set(found.job is not None and found.job.state == jobs.RUNNING)
         self._restarts.set(found.restarts)

@@ -76,7 +76,8 @@ def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint:
 def watch(home: Path) -> None:
     """Watches the current stream until it is ended or another is started."""
     record = current(home)
-    measures = Measures(home, cluster_settings().stream_metrics_port)
+    clusters = cluster_settings()
+    measures = Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
     round_number = 0
     while current(home).run_id == record.run_id:
         try:
