@@ -28,7 +28,16 @@ BLOCK_BYTES: Final = 880_000
 WORTH_COLUMNS: Final = 2_000
 KEPT: Final = "gb.smartmeter."
 _METADATA: Final = {"type": "map", "values": "bytes"}
-_UNREADABLE: Final = (EOFError, IndexError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+_UNREADABLE: Final = (
+    EOFError,
+    IndexError,
+    KeyError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 
 Bounds = npt.NDArray[np.int64]
 
