@@ -20,7 +20,7 @@ checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 SETUP := $(VENV)/.setup-$(call checksum,requirements/all.txt requirements/uv.txt pyproject.toml)
 NEWEST_SETUP := $(NEWEST)/.setup-$(call checksum,requirements/newest-beam.txt requirements/uv.txt pyproject.toml)
 BROWSER := $(VENV)/.browser
-POSTGRES := $(VENV)/.postgres
+PROGRAMS := $(VENV)/.programs
 
 .PHONY: help setup demo test test-cluster check bench format lock browser test-newest-beam clean
 
@@ -32,10 +32,10 @@ setup: $(SETUP) ## Install everything at its pinned version into .venv, from has
 demo: $(SETUP) ## Generate a synthetic Britain, count it and show it (METERS=60000; SERVE=0 stops before serving).
 	@$(BIN)/rollout demo --meters $(METERS) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: $(SETUP) $(BROWSER) $(POSTGRES) ## Run all tests but those on clusters (ARGS='-k words' to choose, JOBS=2 at a time).
+test: $(SETUP) $(BROWSER) $(PROGRAMS) ## Run all tests but those on clusters (ARGS='-k words' to choose, JOBS=2 at a time).
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not cluster' $(ARGS)
 
-test-cluster: $(SETUP) $(POSTGRES) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=10).
+test-cluster: $(SETUP) $(PROGRAMS) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=10).
 	@$(BIN)/python -m pytest -m cluster $(ARGS)
 
 check: $(SETUP) ## Check format, lint, types, layers, dependencies and the shape of the repository.
@@ -97,15 +97,17 @@ $(SETUP):
 $(NEWEST_SETUP):
 	@$(call install,$(NEWEST),requirements/newest-beam.txt)
 
-# A server of the tests' own is started from Debian's programs, so no cluster is made on installing them.
-$(POSTGRES): $(SETUP)
-	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+# PostgreSQL, of which the tests start a server of their own, and Prometheus's tool that checks alerts: Debian's programs.
+$(PROGRAMS): $(SETUP)
+	@missing=; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="postgresql"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing PostgreSQL"; \
+			echo "Installing $$missing"; \
 			apt-get -qq update; \
-			DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install postgresql >/dev/null; \
-		else echo "PostgreSQL's server programs (initdb, postgres) are needed for the tests; install them." >&2; \
-			exit 2; fi; fi
+			DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing >/dev/null; \
+		else echo "The tests need programs of Debian's packages $$missing; install them." >&2; exit 2; fi; fi
 	@touch $@
 
 # Debian's Chromium where we may install it, Playwright's own elsewhere.

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -182,7 +181,6 @@ def test_kubernetes_gets_the_files_that_compose_mounts() -> None:
     assert generated == mounted
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize(
     ("words", "path"),
     [
