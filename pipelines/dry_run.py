@@ -1,5 +1,6 @@
 """A supplier's own dry run: files judged by the same rules as a run, in one process, without Beam or a store."""
 
+import functools
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ def dry_run(files: Sequence[Path], source: str | None = None) -> DryRun:
     if owner not in sources():
         raise InputError(f"{owner!r} is no source of schemas/sources.csv; name yours with --source.")
     # A key of the moment: nothing that is worked out here is kept.
-    key, checker = Key(secrets.token_bytes(32)), Checker()
+    key, checker = Key(secrets.token_bytes(32)), _checker()
     verdicts = [validate.judge([_owned(reading.block, owner)], key, checker.check_records) for reading in readings]
     outcome = Outcome.of(
         [*map(of_verdict, verdicts), *map(of_reading, readings), of_losses(planned.losses)],
@@ -55,6 +56,12 @@ def dry_run(files: Sequence[Path], source: str | None = None) -> DryRun:
     accepted = [verdict.accepted for verdict in verdicts]
     folded = fold(empty_history(), pl.concat(accepted) if accepted else empty_history().drop("copies"))
     return _result(owner, readings, outcome, folded.deltas)
+
+
+@functools.cache
+def _checker() -> Checker:
+    """One for all submissions of a process: making one takes longer than judging a small file."""
+    return Checker()
 
 
 def _owner(files: Sequence[Path], readings: Sequence[Reading]) -> str:

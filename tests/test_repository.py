@@ -113,7 +113,10 @@ def test_a_package_registry_s_host_is_recognised(parts: tuple[str, ...]) -> None
 
 
 def test_no_file_names_the_folder_that_the_repository_lies_in() -> None:
-    assert [name for name, text in texts() if f"{ROOT.parent}/" in text and str(ROOT.parent) != "/"] == []
+    # A clone may lie where every machine has a folder, of which files may speak.
+    everywhere = {"/", "/tmp", "/srv", "/opt", "/home", "/root", "/var/tmp"}
+    told = ROOT if str(ROOT.parent) in everywhere else ROOT.parent
+    assert [name for name, text in texts() if f"{told}/" in text] == []
 
 
 def test_there_is_no_lock_file_that_would_name_a_host() -> None:
