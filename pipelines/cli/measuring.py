@@ -12,6 +12,7 @@ from pipelines.conservation import balance_of
 from pipelines.log.connection import KafkaSettings
 from pipelines.log.offsets import end_offsets, group_offsets
 from pipelines.store import Store, open_store
+from pipelines.stream.positions import progress_group
 from pipelines.stream.record import StreamRecord
 from pipelines.stream.settings import secrets_of
 from schemas.codes import INTAKE_STATUSES
@@ -39,11 +40,12 @@ def standing(record: StreamRecord) -> Standing:
 
 
 def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
-    """For every topic, the messages behind the newest checkpoint. Raises LogError."""
+    """For every topic, the messages that no worker has read, or told of, yet. Raises LogError."""
     log = KafkaSettings(**secrets_of(record.settings(home)).kafka)
-    read, lag = group_offsets(log, record.name), {}
+    told, lag = group_offsets(log, progress_group(record.name)), {}
     for topic, ends in end_offsets(log, list(record.begin)).items():
-        lag[topic] = sum(end - read.get(topic, {}).get(number, 0) for number, end in ends.items())
+        read = record.begin[topic] | told.get(topic, {})
+        lag[topic] = sum(end - read.get(number, 0) for number, end in ends.items())
     return lag
 
 
@@ -78,7 +80,7 @@ class Measures:
 
         self._up = gauge("up", "1 while the stream's job runs")
         self._restarts = gauge("restarts", "How often the job was started again")
-        self._lag = gauge("lag_messages", "Messages behind the newest checkpoint", "topic")
+        self._lag = gauge("lag_messages", "Messages that no worker has read yet", "topic")
         self._age = gauge("checkpoint_age_seconds", "Seconds since the newest checkpoint")
         self._duration = gauge("checkpoint_duration_seconds", "How long the newest checkpoint took")
         self._state = gauge("state_bytes", "Size of the state in the newest checkpoint")

@@ -149,7 +149,7 @@ def told_of(home: Path) -> tuple[bool, list[str]]:
         lines.append(f"Last trouble: {found.trouble}")
     try:
         lag = lag_of(home, record)
-        lines.append(f"Lag: {sum(lag.values()):,} messages read later than written")
+        lines.append(f"Lag: {sum(lag.values()):,} messages not read yet")
         lines += ledger_lines(home, record)
     except (LogError, StoreError) as error:
         lines.append(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.log.offsets import Offsets
-from pipelines.stream.settings import StreamSettings
+from pipelines.stream.settings import StreamSettings, job_name
 from pipelines.stream.starting import StreamError
 
 RECORD: Final = "stream.json"
@@ -34,7 +34,7 @@ class StreamRecord:
     @property
     def name(self) -> str:
         """The name of the job, and of the consumer group."""
-        return f"rollout-{self.run_id}"
+        return job_name(self.run_id)
 
     def settings(self, home: Path) -> StreamSettings:
         """What the stream's steps are told."""

@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.log.connection import KafkaSettings
 from pipelines.pseudonym import Key, KeyChangedError, key_from_file
 from pipelines.snapshot import Snapshot, SnapshotShard, open_snapshot
+from pipelines.stream.positions import Positions, progress_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,22 @@ def write_privately(path: Path, text: str) -> None:
 def secrets_of(settings: StreamSettings) -> Secrets:
     """The secrets in the file that a job names."""
     return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
+
+
+def positions_of(settings: StreamSettings) -> Positions:
+    """Where a worker notes how far it has read; one for all steps of a process."""
+    return _positions(settings.secrets, progress_group(job_name(settings.run_id)))
+
+
+@functools.cache
+def _positions(secrets: str, group: str) -> Positions:
+    told = json.loads(Path(secrets).read_text(encoding="utf-8"))
+    return Positions(KafkaSettings(**told["kafka"]), group)
+
+
+def job_name(run_id: str) -> str:
+    """The name of a stream's job, and of the group that its source reads under."""
+    return f"rollout-{run_id}"
 
 
 def key_of(settings: StreamSettings) -> Key:

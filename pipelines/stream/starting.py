@@ -25,7 +25,13 @@ class StreamError(Exception):
 
 def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[str, str]:
     """How Kafka's Java client reaches the log. What is secret it reads from a file, so that no job carries it."""
-    config = {"bootstrap.servers": settings.bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
+    config = {
+        "bootstrap.servers": settings.bootstrap,
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        # Where the group stands is where a job without a checkpoint begins; nothing but a start of the stream moves it.
+        "enable.auto.commit": "false",
+    }
     if settings.security_protocol == "PLAINTEXT":
         return config
     config["security.protocol"] = settings.security_protocol
@@ -57,7 +63,6 @@ def submit(settings: StreamSettings, consumer: Mapping[str, str], expansion: str
         consumer_config=dict(consumer),
         topics=list(source_topics()),
         with_metadata=True,
-        commit_offset_in_finalize=True,
         expansion_service=expansion,
     )
     _ = flow(records, settings)

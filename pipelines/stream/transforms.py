@@ -35,6 +35,7 @@ from pipelines.stream import settings as s
 from pipelines.stream.history import ShardHistory
 from pipelines.stream.kept import Kept, State, append, kept
 from pipelines.stream.packing import pack, unpack
+from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
 from pipelines.stream.totals import QuarantineRow, Totals, joined, shares_of_fold, shares_of_outcome
 
@@ -73,9 +74,11 @@ class TakeMessages(beam.DoFn):
         self._bytes = 0
         self._key: Key
         self._checker: Checker
+        self._positions: Positions
 
     def setup(self) -> None:
         """Great Expectations is imported once a worker."""
+        self._positions = s.positions_of(self._settings)
         self._key = s.key_of(self._settings)
         self._checker = Checker()
 
@@ -105,6 +108,8 @@ class TakeMessages(beam.DoFn):
         begin, messages = time.monotonic(), self._held
         self._held, self._bytes = [], 0
         live = max(message.received_at for message in messages) > time.time() * 1000 - LIVE_MS
+        for topic, partition, offset in {(m.topic, m.partition): m[:3] for m in messages}.values():
+            self._positions.note(topic, partition, offset)
         formed = form(messages)
         verdict = validate.judge(formed.blocks, self._key, self._checker.check_records)
         outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
