@@ -9,12 +9,13 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import fastavro
 import pytest
 
+from pipelines.cli.standing import REST
 from pipelines.log.offsets import ranges
 from pipelines.log.reading import messages
 from pipelines.log.topics import rejected_topic, topic_of
@@ -60,14 +61,19 @@ def statuses(store: Store, run_id: str) -> dict[str, int]:
 
 
 def at_rest(store_url: str, received: int) -> None:
-    """The ledger has received so many records, and every one of them is accounted for."""
+    """The ledger has received so many records, every one of them is accounted for, and nothing more is written.
+
+    A fold reaches the cells of several sources, and those of none, in transactions of their own.
+    """
     store = open_store(store_url)
     run_id = store.current_run().run_id
 
     def holds() -> bool:
         totals = statuses(store, run_id)
         others = sum(totals[name] for name in ("accepted", "duplicate", "superseded", "pending", "rejected"))
-        return totals["received"] == received == others
+        written = store.last_write(run_id)
+        rests = written is not None and datetime.now(UTC) - written > REST
+        return rests and totals["received"] == received == others
 
     soon(f"{received:,} records in the ledger", holds, CATCH_UP_SECONDS)
 
