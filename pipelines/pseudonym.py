@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipelines.settings import Environment
+from pipelines.settings import Environment, write_privately
 
 KEY_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY"
 KEY_FILE_VARIABLE: Final = "ROLLOUT_PSEUDONYM_KEY_FILE"
@@ -74,9 +74,7 @@ def load_key(environment: Environment) -> tuple[Key, str]:
 def worker_key_file(environment: Environment, path: Path) -> Path:
     """A file that holds the key for workers that do not share our environment: `path`, if the key is in no file yet."""
     if environment.pseudonym_key is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(environment.pseudonym_key.get_secret_value())
+        write_privately(path, environment.pseudonym_key.get_secret_value())
         return path
     return (environment.pseudonym_key_file or environment.home / "pseudonym.key").expanduser().absolute()
 
@@ -97,9 +95,7 @@ def _make(path: Path) -> None:
     """Makes a random key, whole at once: of two runs that start together, the first one's key is kept by both."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES))
+        write_privately(part, secrets.token_hex(KEY_BYTES))
         os.link(part, path)
     except FileExistsError:
         return

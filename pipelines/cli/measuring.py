@@ -9,12 +9,11 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from infra.flink import jobs
 from infra.settings import cluster_settings
 from pipelines.conservation import balance_of
-from pipelines.log.connection import KafkaSettings
 from pipelines.log.offsets import end_offsets, group_offsets
 from pipelines.store import Store, open_store
 from pipelines.stream.positions import progress_group
 from pipelines.stream.record import StreamRecord
-from pipelines.stream.settings import secrets_of
+from pipelines.stream.settings import log_of, secrets_of
 from schemas.codes import INTAKE_STATUSES
 
 
@@ -41,7 +40,7 @@ def standing(record: StreamRecord) -> Standing:
 
 def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
     """For every topic, the messages that no worker has read, or told of, yet. Raises LogError."""
-    log = KafkaSettings(**secrets_of(record.settings(home)).kafka)
+    log = log_of(record.settings(home))
     told, lag = group_offsets(log, progress_group(record.name)), {}
     for topic, ends in end_offsets(log, list(record.begin)).items():
         read = record.begin[topic] | told.get(topic, {})

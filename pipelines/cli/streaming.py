@@ -179,10 +179,10 @@ def _again(home: Path, store: "Store", savepoint: Path) -> "StreamRecord":
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
     """What workers need and no job may carry lies in files that only their owner can read."""
     from pipelines.pseudonym import worker_key_file
-    from pipelines.settings import Environment
+    from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
     from pipelines.stream.record import folder_of, jaas_path, secrets_path
-    from pipelines.stream.settings import Secrets, write_privately
+    from pipelines.stream.settings import Secrets
     from pipelines.stream.starting import jaas_line
 
     folder = folder_of(home, record.run_id)

@@ -111,11 +111,10 @@ def _once(home: Path, record: StreamRecord) -> StreamRecord:
 
 
 def _resubmit(home: Path, record: StreamRecord) -> StreamRecord:
-    from pipelines.log.connection import KafkaSettings
     from pipelines.log.offsets import set_group
-    from pipelines.stream.settings import secrets_of
+    from pipelines.stream.settings import log_of
 
-    log = KafkaSettings(**secrets_of(record.settings(home)).kafka)
+    log = log_of(record.settings(home))
     checkpoint = jobs.newest_checkpoint(cluster.Folders(home).checkpoints, list(record.jobs))
     if checkpoint is None:
         _log("The job is lost and left no checkpoint; it begins where the stream began.")

@@ -166,6 +166,17 @@ def admin_of(settings: KafkaSettings) -> Any:
     return client_of(CLIENTS.KafkaAdminClient, settings)
 
 
+@contextmanager
+def administering(settings: KafkaSettings, what: str) -> Generator[Any]:
+    """A client that looks after topics and groups, for one use that `what` names. Raises LogError."""
+    with explained(settings, what):
+        admin = admin_of(settings)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+
 def consumer_of(settings: KafkaSettings, **more: Any) -> Any:
     """A consumer of no group; whoever makes it closes it. Raises LogError."""
     no_group = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False}

@@ -11,7 +11,7 @@ from pipelines.log.connection import (
     ERRORS,
     KafkaSettings,
     LogError,
-    admin_of,
+    administering,
     consumer_of,
     explained,
     patiently,
@@ -67,12 +67,8 @@ def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping
         for topic, partitions in offsets.items()
         for partition, offset in partitions.items()
     }
-    with explained(settings, f"set the offsets of group {group}"):
-        admin = admin_of(settings)
-        try:
-            patiently(lambda: _alter(admin, group, wanted))
-        finally:
-            admin.close()
+    with administering(settings, f"set the offsets of group {group}") as admin:
+        patiently(lambda: _alter(admin, group, wanted))
 
 
 def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> None:
@@ -84,12 +80,8 @@ def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> N
 
 def group_offsets(settings: KafkaSettings, group: str) -> Offsets:
     """Where a consumer group stands. Raises LogError."""
-    with explained(settings, f"read the offsets of group {group}"):
-        admin = admin_of(settings)
-        try:
-            told = patiently(lambda: admin.list_group_offsets(group))
-        finally:
-            admin.close()
+    with administering(settings, f"read the offsets of group {group}") as admin:
+        told = patiently(lambda: admin.list_group_offsets(group))
     found: Offsets = {}
     for at, offset in told.get(group, told).items():
         found.setdefault(at.topic, {})[str(at.partition)] = offset.offset

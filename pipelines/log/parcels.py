@@ -13,10 +13,10 @@ from typing import Any, Final
 import fastavro
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 from fastavro.schema import SchemaParseException, UnknownType
 
 from pipelines.decode import Body, decode
+from pipelines.encoded import record_bytes
 from pipelines.source import container
 from pipelines.source.files import SYNTHETIC, version_of
 from schemas.registry import SINGLE_OBJECT_MARKER, RecordSchema, current, schema_fingerprint
@@ -27,17 +27,6 @@ BLOCK_BYTES: Final = 880_000
 # From so many records on, reading columns and adding up lengths is faster than reading records.
 WORTH_COLUMNS: Final = 2_000
 KEPT: Final = "gb.smartmeter."
-_METADATA: Final = {"type": "map", "values": "bytes"}
-_UNREADABLE: Final = (
-    EOFError,
-    IndexError,
-    KeyError,
-    ValueError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-)
 
 Bounds = npt.NDArray[np.int64]
 
@@ -154,37 +143,11 @@ def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
 def record_bounds(body: bytes, records: int, schema: Any, version: RecordSchema | None) -> Bounds | None:
     """Where each record of a plain body begins, and the last one ends; None where the body cannot be read whole."""
     if version is not None and records >= WORTH_COLUMNS and version == current()[version.record]:
-        sizes = _record_sizes(body, records, version)
+        decoded = decode([Body(body, records)], version)
         # A writer may spend more bytes on a number than it needs; then only reading tells.
-        if sizes is not None and int(sizes.sum()) == len(body):
-            return np.concatenate([[0], np.cumsum(sizes)])
+        if decoded.read == (records,):
+            return np.concatenate([[0], np.cumsum(record_bytes(decoded.frame, version))])
     return _bounds_by_reading(body, records, schema)
-
-
-def _record_sizes(body: bytes, records: int, version: RecordSchema) -> Bounds | None:
-    """The bytes of each record as Avro writes them at their shortest; None where the body cannot be read."""
-    decoded = decode([Body(body, records)], version)
-    if decoded.read != (records,):
-        return None
-    sizes = [_field_size(pl.col(field["name"]), field["type"]) for field in version.schema["fields"]]
-    return decoded.frame.select(pl.sum_horizontal(sizes).cast(pl.Int64)).to_series().to_numpy()
-
-
-def _field_size(column: pl.Expr, kind: Any) -> pl.Expr:
-    if isinstance(kind, list):
-        size = 1 + _field_size(column, next(branch for branch in kind if branch != "null"))
-        return pl.when(column.is_null()).then(1).otherwise(size)
-    if kind == "string":
-        length = column.str.len_bytes()
-        return length + _long_size(length)
-    return pl.lit(1) if kind == "boolean" else _long_size(column)
-
-
-def _long_size(column: pl.Expr) -> pl.Expr:
-    """The bytes of an Avro long: seven bits each, of which one is the sign's."""
-    number = column.cast(pl.Int64)
-    magnitude = pl.when(number < 0).then(-(number + 1)).otherwise(number)
-    return 1 + pl.sum_horizontal((magnitude >= 1 << (7 * place - 1)).cast(pl.Int64) for place in range(1, 10))
 
 
 def _bounds_by_reading(body: bytes, records: int, schema: Any) -> Bounds | None:
@@ -195,7 +158,7 @@ def _bounds_by_reading(body: bytes, records: int, schema: Any) -> Bounds | None:
         for place in range(1, records + 1):
             fastavro.schemaless_reader(stream, parsed, None)
             bounds[place] = stream.tell()
-    except (*_UNREADABLE, SchemaParseException, UnknownType):
+    except (*container.UNREADABLE, SchemaParseException, UnknownType):
         return None
     return bounds if bounds[-1] == len(body) else None
 
@@ -210,7 +173,7 @@ def _container_header(header: container.Header, codec: str) -> bytes:
     metadata = {"avro.schema": header.metadata["avro.schema"], "avro.codec": codec.encode(), **kept}
     stream = io.BytesIO(container.MAGIC)
     stream.seek(0, io.SEEK_END)
-    fastavro.schemaless_writer(stream, _METADATA, metadata)
+    fastavro.schemaless_writer(stream, container.METADATA, metadata)
     return stream.getvalue() + header.sync
 
 

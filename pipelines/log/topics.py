@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from pipelines.log.connection import ERRORS, KafkaSettings, LogError, admin_of, explained
+from pipelines.log.connection import ERRORS, KafkaSettings, LogError, administering
 from schemas.sources import sources
 
 DCC_TOPIC: Final = "dcc"
@@ -40,16 +40,12 @@ def source_topics() -> tuple[str, ...]:
 def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
     """Every source has its topic and its topic of rejections; gives those that were made. Raises LogError."""
     wanted = [*source_topics(), *(rejected_topic(source_id) for source_id in sources())]
-    with explained(settings, "make topics"):
-        admin = admin_of(settings)
-        try:
-            missing = sorted(set(wanted) - set(admin.list_topics()))
-            if missing:
-                new = [NewTopic(name, partitions, 1, topic_configs=dict(CONFIGURATION)) for name in missing]
-                _create(admin, new)
-                admin.wait_for_topics(missing)
-        finally:
-            admin.close()
+    with administering(settings, "make topics") as admin:
+        missing = sorted(set(wanted) - set(admin.list_topics()))
+        if missing:
+            new = [NewTopic(name, partitions, 1, topic_configs=dict(CONFIGURATION)) for name in missing]
+            _create(admin, new)
+            admin.wait_for_topics(missing)
     return tuple(missing)
 
 
@@ -63,13 +59,9 @@ def _create(admin: Any, new: list[NewTopic]) -> None:
 
 def without_append_time(settings: KafkaSettings, topics: Iterable[str]) -> tuple[str, ...]:
     """The topics of which the broker does not keep the time at which it took a message. Raises LogError."""
-    with explained(settings, "read how topics are set up"):
-        admin = admin_of(settings)
-        try:
-            wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-            told = admin.describe_configs(wanted, config_filter="all")
-        finally:
-            admin.close()
+    with administering(settings, "read how topics are set up") as admin:
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+        told = admin.describe_configs(wanted, config_filter="all")
     return tuple(sorted(name for name, found in told.get("topic", {}).items() if not _has_append_time(found)))
 
 
@@ -79,12 +71,8 @@ def _has_append_time(found: dict[str, dict[str, Any]]) -> bool:
 
 def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tuple[str, ...]:
     """The topics named, or all of sources that there are; raises LogError for one that is not there or no source's."""
-    with explained(settings, "list topics"):
-        admin = admin_of(settings)
-        try:
-            there = set(admin.list_topics())
-        finally:
-            admin.close()
+    with administering(settings, "list topics") as admin:
+        there = set(admin.list_topics())
     known = source_topics()
     if topics is None:
         found = tuple(topic for topic in known if topic in there)
@@ -104,13 +92,9 @@ def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tup
 def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:
     """The topics are there, made now if they lack and we may make them; gives the cluster's id. Raises LogError."""
     wanted = set(topics)
-    with explained(settings, "list topics"):
-        admin = admin_of(settings)
-        try:
-            missing = wanted - set(admin.list_topics())
-            cluster_id = str(admin.describe_cluster()["cluster_id"])
-        finally:
-            admin.close()
+    with administering(settings, "list topics") as admin:
+        missing = wanted - set(admin.list_topics())
+        cluster_id = str(admin.describe_cluster()["cluster_id"])
     if missing:
         _make_for(settings, min(missing))
     return cluster_id

@@ -20,7 +20,18 @@ import zstandard
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
-_METADATA = {"type": "map", "values": "bytes"}
+METADATA = {"type": "map", "values": "bytes"}
+# What comes of reading bytes that are no Avro, or Avro of a schema that is none.
+UNREADABLE = (
+    EOFError,
+    IndexError,
+    KeyError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 
 
 class NotAvro(ValueError):
@@ -68,19 +79,10 @@ def read_header(data: bytes) -> Header:
     stream = io.BytesIO(data)
     stream.seek(4)
     try:
-        metadata: Any = fastavro.schemaless_reader(stream, _METADATA, None)
+        metadata: Any = fastavro.schemaless_reader(stream, METADATA, None)
         schema = json.loads(metadata["avro.schema"])
         codec = metadata.get("avro.codec", b"null").decode("ascii")
-    except (
-        EOFError,
-        IndexError,
-        KeyError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        MemoryError,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         raise NotAvro("The file's Avro header cannot be read.") from error
     sync = stream.read(SYNC_BYTES)
     if len(sync) < SYNC_BYTES:

@@ -6,13 +6,13 @@ owner only, in which the store's address, the broker's credentials and the pseud
 
 import functools
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipelines.log.connection import KafkaSettings
 from pipelines.pseudonym import Key, KeyChangedError, key_from_file
+from pipelines.settings import write_privately
 from pipelines.snapshot import Snapshot, SnapshotShard, open_snapshot
 from pipelines.stream.positions import Positions, progress_group
 
@@ -41,27 +41,20 @@ class Secrets:
         write_privately(path, json.dumps(asdict(self)))
 
 
-def write_privately(path: Path, text: str) -> None:
-    """The file holds the text and is readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-
-
 def secrets_of(settings: StreamSettings) -> Secrets:
     """The secrets in the file that a job names."""
     return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
 
 
-def positions_of(settings: StreamSettings) -> Positions:
-    """Where a worker notes how far it has read; one for all steps of a process."""
-    return _positions(settings.secrets, progress_group(job_name(settings.run_id)))
+def log_of(settings: StreamSettings) -> KafkaSettings:
+    """How a stream reaches its log."""
+    return KafkaSettings(**secrets_of(settings).kafka)
 
 
 @functools.cache
-def _positions(secrets: str, group: str) -> Positions:
-    told = json.loads(Path(secrets).read_text(encoding="utf-8"))
-    return Positions(KafkaSettings(**told["kafka"]), group)
+def positions_of(settings: StreamSettings) -> Positions:
+    """Where a worker notes how far it has read; one for all steps of a process."""
+    return Positions(log_of(settings), progress_group(job_name(settings.run_id)))
 
 
 def job_name(run_id: str) -> str:

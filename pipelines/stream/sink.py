@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.log.connection import KafkaSettings
 from pipelines.log.producing import Producer
 from pipelines.log.topics import rejected_topic
 from pipelines.store import Portion, Store, StoreError, open_store
-from pipelines.stream.settings import StreamSettings, secrets_of
+from pipelines.stream.settings import StreamSettings, log_of, secrets_of
 from pipelines.stream.totals import NO_SOURCE, Totals
 
 # The store may be away for so long, as while it is started again, before the job is started again itself.
@@ -66,8 +65,7 @@ class Sink:
     @classmethod
     def of(cls, settings: StreamSettings) -> "Sink":
         """The sink that a stream's secrets name."""
-        secrets = secrets_of(settings)
-        return cls(settings.run_id, open_store(secrets.store), Producer(KafkaSettings(**secrets.kafka)))
+        return cls(settings.run_id, open_store(secrets_of(settings).store), Producer(log_of(settings)))
 
     def write(self, totals: Sequence[Totals], portions: Sequence[Portion]) -> dict[str, int]:
         """The portions of totals are in the store and told of; gives the fencing number of each key.

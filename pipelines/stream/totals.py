@@ -100,14 +100,6 @@ def shares_of_outcome(outcome: Outcome, live: bool) -> dict[str, Share]:
     }
 
 
-def joined(shares: Sequence[Share]) -> Share:
-    """Several shares of one key as one; rows that validation turned away are not kept."""
-    totals = Totals(NO_SOURCE)
-    for share in shares:
-        totals.add(share)
-    return totals.as_share()
-
-
 @dataclass(slots=True)
 class Totals:
     """What all shares of one key add up to, and which of it has changed since it was last written."""
