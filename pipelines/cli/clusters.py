@@ -30,13 +30,13 @@ def kafka_up(
     from infra.kafka import cluster, secured
     from infra.settings import cluster_settings
 
-    home = _home()
+    home = home_folder()
     if secure or secured.is_secured(home):
-        typer.echo(secured.up_secured(home, cluster_settings(), _say))
+        typer.echo(secured.up_secured(home, cluster_settings(), say))
         for line in secured.environment(home):
-            _say(line)
+            say(line)
     else:
-        typer.echo(cluster.up(home, cluster_settings(), _say))
+        typer.echo(cluster.up(home, cluster_settings(), say))
 
 
 @kafka.command("down")
@@ -45,7 +45,7 @@ def kafka_down() -> None:
     """End the broker. Topics and their messages stay."""
     from infra.kafka import cluster
 
-    typer.echo("Kafka has ended." if cluster.down(_home()) else "Kafka was not running.")
+    typer.echo("Kafka has ended." if cluster.down(home_folder()) else "Kafka was not running.")
 
 
 @kafka.command("status")
@@ -55,7 +55,7 @@ def kafka_status() -> None:
     from infra.kafka import cluster
     from infra.settings import cluster_settings
 
-    _tell(cluster.status(_home(), cluster_settings()))
+    _tell(cluster.status(home_folder(), cluster_settings()))
 
 
 @flink.command("up")
@@ -65,7 +65,7 @@ def flink_up() -> None:
     from infra.flink import cluster
     from infra.settings import cluster_settings
 
-    typer.echo(cluster.up(_home(), cluster_settings(), _say))
+    typer.echo(cluster.up(home_folder(), cluster_settings(), say))
 
 
 @flink.command("down")
@@ -74,7 +74,7 @@ def flink_down() -> None:
     """End the cluster and its workers. Checkpoints and savepoints stay."""
     from infra.flink import cluster
 
-    typer.echo("Flink has ended." if cluster.down(_home()) else "Flink was not running.")
+    typer.echo("Flink has ended." if cluster.down(home_folder()) else "Flink was not running.")
 
 
 @flink.command("status")
@@ -84,16 +84,18 @@ def flink_status() -> None:
     from infra.flink import cluster
     from infra.settings import cluster_settings
 
-    _tell(cluster.status(_home(), cluster_settings()))
+    _tell(cluster.status(home_folder(), cluster_settings()))
 
 
-def _home() -> Path:
+def home_folder() -> Path:
+    """The folder that holds everything the clusters and streams write."""
     from pipelines.settings import Environment
 
     return Environment().home.expanduser().absolute()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tells a person how far long work is, on standard error."""
     typer.echo(line, err=True)
 
 

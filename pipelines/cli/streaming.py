@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.clusters import home_folder, say
 from pipelines.cli.counting import BeamOptions, Shards, StoreUrl
 from pipelines.cli.errors import explained, fail
 
@@ -38,16 +39,6 @@ SavepointTo = Annotated[
 ]
 
 
-def _home() -> Path:
-    from pipelines.settings import Environment
-
-    return Environment().home.expanduser().absolute()
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
 @stream.command("start", no_args_is_help=True)
 @explained
 def start(
@@ -66,11 +57,11 @@ def start(
     from pipelines.store import open_store
     from pipelines.stream.starting import StreamError
 
-    home, clusters, log = _home(), cluster_settings(), KafkaSettings.at(kafka)
+    home, clusters, log = home_folder(), cluster_settings(), KafkaSettings.at(kafka)
     supervising.require_flink(clusters)
     made = ensure_topics(log)
     if made:
-        _say(f"Made {len(made)} topics.")
+        say(f"Made {len(made)} topics.")
     opened = open_store(store, create=True)
     if from_savepoint is not None:
         record = _again(home, opened, from_savepoint)
@@ -105,7 +96,7 @@ def _new(
 
     opened, address = to
     key, sentence = load_key(Environment())
-    _say(sentence)
+    say(sentence)
     snapshot = None if from_snapshot is None else open_snapshot(from_snapshot.absolute())
     if snapshot is not None:
         snapshot.require(key.key_id, shards)
@@ -201,7 +192,7 @@ def status(
     from pipelines.cli.supervising import told_of
 
     while True:
-        running, lines = told_of(_home())
+        running, lines = told_of(home_folder())
         typer.echo("\n".join(lines))
         if not follow:
             break
@@ -222,7 +213,7 @@ def stop(savepoint: SavepointTo = None) -> None:
     from pipelines.stream.record import current
     from pipelines.stream.settings import secrets_of
 
-    home, clusters = _home(), cluster_settings()
+    home, clusters = home_folder(), cluster_settings()
     record = current(home)
     supervising.end(home, record.run_id)
     try:
@@ -248,4 +239,4 @@ def supervise() -> None:
     """Watch the current stream and start it again when it is lost (`stream start` runs this)."""
     from pipelines.cli.supervising import watch
 
-    watch(_home())
+    watch(home_folder())
