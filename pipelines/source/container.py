@@ -20,6 +20,8 @@ import zstandard
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
+# A block holds some thousand records of some hundred bytes; no honest one is near this.
+MOST_BODY_BYTES = 536_870_912
 METADATA = {"type": "map", "values": "bytes"}
 # What comes of reading bytes that are no Avro, or Avro of a schema that is none.
 UNREADABLE = (
@@ -147,36 +149,66 @@ def walk(data: bytes, sync: bytes, at: int, row: int = 0) -> Iterator[Block | Ga
         row += 0 if block is None else block.records
 
 
-def _deflate(body: bytes) -> bytes:
-    return zlib.decompress(body, -15)
+def _deflate(body: bytes, most: int) -> bytes:
+    return _whole(zlib.decompressobj(-15), body, most)
 
 
-def _snappy(body: bytes) -> bytes:
+def _bzip2(body: bytes, most: int) -> bytes:
+    return _whole(bz2.BZ2Decompressor(), body, most)
+
+
+def _xz(body: bytes, most: int) -> bytes:
+    return _whole(lzma.LZMADecompressor(), body, most)
+
+
+def _whole(reader: Any, body: bytes, most: int) -> bytes:
+    plain = bytes(reader.decompress(body, most))
+    if not reader.eof:
+        raise ValueError("the body is cut short, or more than is let in")
+    return plain
+
+
+def _snappy(body: bytes, most: int) -> bytes:
     # Avro puts a CRC-32 of the plain bytes behind a snappy body.
+    if cramjam.snappy.decompress_raw_len(body[:-4]) > most:
+        raise ValueError("more than is let in")
     plain = bytes(cramjam.snappy.decompress_raw(body[:-4]))
     if zlib.crc32(plain) != int.from_bytes(body[-4:], "big"):
         raise ValueError("checksum of a snappy block is wrong")
     return plain
 
 
-def _zstandard(body: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+def _zstandard(body: bytes, most: int) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(body) as reader:
+        plain = reader.read(most + 1)
+    if len(plain) > most:
+        raise ValueError("more than is let in")
+    return plain
 
 
-CODECS: dict[str, Callable[[bytes], bytes]] = {
-    "null": bytes,
+def _null(body: bytes, most: int) -> bytes:
+    del most
+    return body
+
+
+CODECS: dict[str, Callable[[bytes, int], bytes]] = {
+    "null": _null,
     "deflate": _deflate,
-    "bzip2": bz2.decompress,
-    "xz": lzma.decompress,
+    "bzip2": _bzip2,
+    "xz": _xz,
     "snappy": _snappy,
     "zstandard": _zstandard,
 }
 
 
-def plain_body(data: bytes, codec: str) -> bytes | None:
-    """The uncompressed body of a block, or None where it cannot be uncompressed or the codec is unknown."""
+def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES) -> bytes | None:
+    """The uncompressed body of a block, or None where it cannot be uncompressed or the codec is unknown.
+
+    A compressed body of which more than `most` bytes would come cannot be uncompressed: a few kilobytes may be made
+    to stand for gigabytes.
+    """
     try:
-        return CODECS[codec](data)
+        return CODECS[codec](data, max(most, 1))
     except (
         KeyError,
         zlib.error,

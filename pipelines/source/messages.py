@@ -7,6 +7,7 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from pipelines.source import container
 from pipelines.source.files import SYNTHETIC, UNDECODABLE, UNKNOWN_SCHEMA, version_of
 from pipelines.source.reading import Places, assemble
 from schemas.registry import HEADER_BYTES, SINGLE_OBJECT_MARKER, RecordSchema, by_fingerprint
+
+# What the blocks of one message may come to; a message of 1,000 events comes to some 200,000 bytes.
+MOST_PLAIN_BYTES: Final = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,10 @@ def _take_container(message: Message, value: bytes, forming: _Forming) -> None:
         forming.lose(message, UNKNOWN_SCHEMA, "", sum(block.records for block in blocks))
         return
     listed, origin = forming.versions.setdefault(version, _Bodies()), forming.origin(message)
+    left = MOST_PLAIN_BYTES
     for block in blocks:
-        data = container.plain_body(value[block.body : block.end], header.codec)
+        data = container.plain_body(value[block.body : block.end], header.codec, left)
+        left -= len(data or b"")
         listed.bodies.append(Body(data or b"", block.records, block.whole and data is not None))
         listed.places.append((origin, block.first_row, message.offset, message.received_at))
 

@@ -51,6 +51,17 @@ def test_what_is_no_body_of_its_codec_gives_nothing(codec: str, body: bytes) -> 
     assert not plain_body(body, codec)
 
 
+@pytest.mark.parametrize("codec", [codec for codec in PACKED if codec != "null"])
+def test_a_body_that_would_become_more_than_is_let_in_gives_nothing(codec: str) -> None:
+    assert plain_body(PACKED[codec], codec, len(PLAIN)) == PLAIN
+    assert plain_body(PACKED[codec], codec, len(PLAIN) - 1) is None
+
+
+@pytest.mark.parametrize("codec", ["deflate", "bzip2", "xz"])
+def test_a_body_without_its_end_gives_nothing(codec: str) -> None:
+    assert plain_body(PACKED[codec][:-2], codec) is None
+
+
 def test_a_snappy_body_with_another_checksum_gives_nothing() -> None:
     assert plain_body(PACKED["snappy"][:-1] + b"?", "snappy") is None
 

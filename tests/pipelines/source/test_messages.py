@@ -1,12 +1,15 @@
 """Messages of the log become blocks; a message that cannot be used loses only itself, and is told of by its offset."""
 
 import io
+import zlib
 from collections.abc import Iterable
 
 import fastavro
 
 from pipelines.log.message import Message
-from pipelines.source.messages import Formed, form
+from pipelines.source.container import read_header
+from pipelines.source.messages import MOST_PLAIN_BYTES, Formed, form
+from pipelines.synthetic.avro_blocks import varint
 from schemas.registry import SINGLE_OBJECT_MARKER, encode_single_object, parsed
 from tests.builders import ACME, Event, commissioned, installed, removed
 
@@ -75,6 +78,29 @@ def test_what_is_no_message_of_ours_loses_only_itself() -> None:
         (ACME, "UNDECODABLE", f"{TOPIC}/0/106", None),
         (ACME, "UNDECODABLE", f"{TOPIC}/0/104", 1),
     ]
+
+
+def test_a_message_that_would_become_far_more_than_it_is_loses_what_it_claims() -> None:
+    good = removed()
+    value = container([good])
+    header = read_header(value)
+    packed = zlib.compress(bytes(MOST_PLAIN_BYTES + 1), wbits=-15)
+    bomb = value[: header.end] + varint(7) + varint(len(packed)) + packed + header.sync
+    assert len(bomb) < 100_000
+    formed = form(log(bomb, value))
+    assert ids(formed) == {"MeterRemoved": [good["event_id"]]}
+    assert losses(formed) == [(ACME, "UNDECODABLE", f"{TOPIC}/0/100", 7)]
+
+
+def test_the_blocks_of_one_message_may_become_so_much_together() -> None:
+    good = removed()
+    value = container([good])
+    header = read_header(value)
+    packed = zlib.compress(bytes(MOST_PLAIN_BYTES * 2 // 3), wbits=-15)
+    block = varint(7) + varint(len(packed)) + packed + header.sync
+    formed = form(log(value[: header.end] + block * 2 + value[header.end :]))
+    assert ids(formed) == {"MeterRemoved": [good["event_id"]]}
+    assert losses(formed) == [(ACME, "UNDECODABLE", f"{TOPIC}/0/100", 14)]
 
 
 def test_a_container_cut_in_its_only_block_loses_the_records_that_it_claims() -> None:
