@@ -22,7 +22,9 @@ import typer
 
 from infra.flink.jobs import checkpoints_of
 from pipelines.log.message import SYNTHETIC_HEADER
+from pipelines.log.offsets import Range
 from pipelines.log.producing import Producer
+from pipelines.log.reading import messages
 from pipelines.log.topics import ensure_topics, topic_of
 from pipelines.store import open_store
 from pipelines.synthetic import Plan, generate
@@ -156,16 +158,16 @@ def _snapshot(here: World, url: str, meters: int) -> Path:
 def _play(here: World, events: Iterator[Event], rate: int, seconds: float) -> list[float]:
     """Sends events at a rate; gives the broker's time of each in seconds, sorted."""
     producer = Producer(here.log)
-    futures = []
     begin = time.monotonic()
     for number, event in enumerate(islice(events, int(rate * seconds))):
         due = begin + number / rate
         time.sleep(max(0.0, due - time.monotonic()))
-        futures.append(producer.send(topic_of(event.owner), None, event.value, HEADERS))
-    producer.flush()
-    times = sorted(future.get(timeout=30).timestamp / 1000 for future in futures)
+        producer.send(topic_of(event.owner), None, event.value, HEADERS)
     producer.close()
-    return times
+    written = [Range(span.topic, span.partition, span.first, span.last + 1) for span in producer.written()]
+    return sorted(
+        message.received_at / 1000 for wanted in written for batch in messages(here.log, wanted) for message in batch
+    )
 
 
 def _tell(rate: int, times: list[float], seen: list[tuple[float, int]], before: int) -> None:
