@@ -29,7 +29,8 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--retain_externalized_checkpoints_on_cancellation",
         # Without this most starts silently read nothing.
         "--finish_bundle_before_checkpointing",
-        "--max_cache_memory_usage_mb=200",
+        # Beam's cache of state looks through all modules for the size of each value; workers keep what they have decoded.
+        "--max_cache_memory_usage_mb=0",
         "--num_concurrent_checkpoints=1",
         "--checkpoint_timeout_millis=120000",
         # Beam takes an option that is true by default as its opposite: a checkpoint that fails does not end the job.

@@ -13,8 +13,8 @@ from pipelines.conservation import balance_of
 from pipelines.log.connection import LogError
 from pipelines.store import Store
 
-# In catching up, the totals of one source may be written eight seconds after those of another that the same fold has
-# reached (transforms.FOLD_SECONDS and WRITE_SECONDS); the ledger rests when none was written for longer.
+# In catching up, the totals of one source may be written some seconds after those of another that the same fold has
+# reached (transforms.WRITE_SECONDS, and what writing takes); the ledger rests when none was written for longer.
 REST: Final = timedelta(seconds=10)
 POLL_SECONDS: Final = 0.5
 # A ledger that has not moved for so long will not.

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.columns import SOURCE_CODES
 from pipelines.quarterly.calendar import quarter_text
-from pipelines.quarterly.measures import MEASURES, Measure
+from pipelines.quarterly.measures import MEASURES
 from schemas.codes import FUELS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SECTORS
 from schemas.geography import region_codes
 from schemas.tables import CELL_COLUMNS
@@ -60,6 +60,11 @@ PARTS: Final[Mapping[str, Part]] = {
 _DETAIL: Final = Part(26, 6, ())
 _QUARTER: Final = Part(32, 16, ())
 _MEASURE: Final = Part(48, 8, tuple(MEASURES))
+_SPECS: Final = tuple(MEASURES.values())
+# The word of a measure's detail, at the measure's number times 64 and the detail's plus one.
+_DETAIL_WORDS: Final = tuple(
+    word for spec in _SPECS for word in ("", *spec.details, *[""] * ((1 << _DETAIL.bits) - 1 - len(spec.details)))
+)
 SEVEN: Final = tuple(PARTS)
 _SEVEN_MASK: Final = sum(part.mask for part in PARTS.values())
 LOCAL: Final = ("fuel", "sector", "meter_type", "operating_mode")
@@ -100,20 +105,32 @@ def empty_cells() -> pl.DataFrame:
 
 
 def named_cells(frame: pl.DataFrame) -> pl.DataFrame:
-    """Summed cells with the columns of `ledger_cells` in words, in no particular order."""
+    """Summed cells with the columns of `ledger_cells` in words, in the same order."""
     keys = frame["key"].to_numpy()
-    measures = _MEASURE.get(keys)
-    parts = [_named(frame.filter(pl.Series(measures == number)), spec) for number, spec in enumerate(MEASURES.values())]
-    return pl.concat([part for part in parts if part.height] or parts[:1])
+    measures, quarters = _MEASURE.get(keys), _QUARTER.get(keys)
+    oldest = int(quarters.min(initial=0xFFFF))
+    codes = {name: part.get(keys) for name, part in PARTS.items()}
+    codes |= {"measure": measures, "quarter": quarters - oldest}
+    codes["detail"] = (measures << _DETAIL.bits) + _DETAIL.get(keys) + 1
+    words = {name: part.words for name, part in PARTS.items()}
+    words |= {"measure": _MEASURE.words, "detail": _DETAIL_WORDS}
+    words["quarter"] = tuple(map(quarter_text, range(oldest, int(quarters.max(initial=0)) + 1)))
+    # One call for all columns: a call costs more than the few cells of a small change.
+    columns = {name: _in_words(name, words[name]) for name in codes}
+    for name in ("region_code", "detail"):
+        filled = pl.col("measure").is_in([at for at, spec in enumerate(_SPECS) if spec.text_column == name])
+        columns[name] = pl.when(filled).then("text").otherwise(columns[name])
+    texts = storable(frame["text"].fill_null(""))
+    return pl.DataFrame({**codes, "text": texts, "value": frame["value"]}).select(
+        columns.get(column.name, pl.col("value")).alias(column.name) for column in CELL_COLUMNS
+    )
 
 
-def _words(codes: Keys, words: tuple[str, ...]) -> pl.Series:
-    return pl.Series([*words, ""], dtype=pl.String).gather(np.where(codes < 0, len(words), codes))
-
-
-def _quarter_words(codes: Keys) -> pl.Series:
-    distinct, places = np.unique(codes, return_inverse=True)
-    return pl.Series([quarter_text(int(code)) for code in distinct], dtype=pl.String).gather(places)
+def _in_words(name: str, words: tuple[str, ...]) -> pl.Expr:
+    """The words of a column of codes; no word for -1."""
+    code = pl.col(name)
+    place = pl.when(code < 0).then(len(words)).otherwise(code)
+    return pl.lit(pl.Series([*words, ""], dtype=pl.String)).gather(place)
 
 
 def storable(texts: pl.Series) -> pl.Series:
@@ -123,15 +140,3 @@ def storable(texts: pl.Series) -> pl.Series:
         return texts
     digests = [f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" for text in texts.filter(odd)]
     return texts.scatter(odd.arg_true(), pl.Series(digests, dtype=pl.String))
-
-
-def _named(frame: pl.DataFrame, spec: Measure) -> pl.DataFrame:
-    keys = frame["key"].to_numpy()
-    named = {name: _words(part.get(keys), part.words) for name, part in PARTS.items()}
-    named["detail"] = _words(_DETAIL.get(keys), spec.details)
-    named["quarter"] = _quarter_words(_QUARTER.get(keys))
-    if spec.text_column:
-        named[spec.text_column] = storable(frame["text"].fill_null(""))
-    named["measure"] = pl.Series([spec.name], dtype=pl.String).new_from_index(0, frame.height)
-    named["value"] = frame["value"]
-    return pl.DataFrame(named).select(column.name for column in CELL_COLUMNS)

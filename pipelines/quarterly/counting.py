@@ -241,7 +241,9 @@ def _declared(standing: pl.DataFrame) -> tuple[Ints, Ints, pl.DataFrame]:
     declared = _of(standing, "PortfolioDeclared").sort("reported_at", "event_a", "event_b")
     cell = ["source", "fuel", "quarter", "sector", "meter_type", "operating_mode", "region_code"]
     newest = declared.unique(cell, keep="last", maintain_order=True)
-    quarters = np.array([quarter_number(text) for text in newest["quarter"].to_list()], dtype=np.int64)
+    texts = newest["quarter"].unique()
+    numbers = pl.Series([quarter_number(text) for text in texts.to_list()], dtype=pl.Int64)
+    quarters = newest["quarter"].replace_strict(texts, numbers, return_dtype=pl.Int64).to_numpy()
     return quarters, w.installed_state(newest), newest
 
 

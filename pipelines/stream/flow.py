@@ -18,7 +18,7 @@ def flow(records: PCollection[Any], settings: StreamSettings) -> PCollection[Any
     )
     folded = (
         taken.main
-        | "Name the shard" >> beam.Map(lambda pair: pair).with_output_types(tuple[int, tuple[bool, bytes]])
+        | "Name the shard" >> beam.Map(lambda pair: pair).with_output_types(tuple[int, tuple[float, bytes]])
         | "Fold by shard" >> beam.ParDo(t.FoldShards(settings)).with_output_types(tuple[str, bytes])  # history.py
     )
     return (

@@ -33,7 +33,7 @@ class Share:
     """Signed changes of one totals key: cells (with the text of each, if any), intake by status, rejections.
 
     `rejections` are record type, reason and number by history rules; `quarantined` are rows turned away by validation.
-    `live` says that the events behind it have only just come, so that the change is wanted at once.
+    `wait` is how long in seconds the change may wait to be written; 0 where the events behind it have only just come.
     """
 
     keys: Ints
@@ -42,13 +42,13 @@ class Share:
     intake: tuple[tuple[str, int], ...] = ()
     rejections: tuple[tuple[str, str, int], ...] = ()
     quarantined: tuple[QuarantineRow, ...] = ()
-    live: bool = True
+    wait: float = 0.0
 
 
 _NOTHING: Final = np.empty(0, dtype=np.int64)
 
 
-def shares_of_fold(counted: Counted, named: Iterable[int], live: bool) -> dict[str, Share]:
+def shares_of_fold(counted: Counted, named: Iterable[int], wait: float) -> dict[str, Share]:
     """The shares of a fold's changes; `named` are the codes of all sources in the touched meters' events."""
     sources = PARTS["source_id"].get(counted.cells["key"].to_numpy())
     words = np.array([*SOURCE_CODES, NO_SOURCE])[sources]
@@ -64,7 +64,7 @@ def shares_of_fold(counted: Counted, named: Iterable[int], live: bool) -> dict[s
             *_columns_of(cells.get(key, empty_cells())),
             tuple(intake[key].iter_rows()) if key in intake else (),
             tuple(rejections[key].iter_rows()) if key in rejections else (),
-            live=live,
+            wait=wait,
         )
         for key in wanted
     }
@@ -84,7 +84,7 @@ def _columns_of(cells: pl.DataFrame) -> tuple[Ints, Ints, tuple[str | None, ...]
     return cells["key"].to_numpy(), cells["value"].to_numpy(), texts
 
 
-def shares_of_outcome(outcome: Outcome, live: bool) -> dict[str, Share]:
+def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
     """The shares of what validation made of some messages, one for each owner."""
     intake = outcome.intake.partition_by("owner", as_dict=True, include_key=False)
     rows = outcome.quarantined.partition_by("owner", as_dict=True)
@@ -94,7 +94,7 @@ def shares_of_outcome(outcome: Outcome, live: bool) -> dict[str, Share]:
             _NOTHING,
             intake=tuple(counts.iter_rows()),
             quarantined=tuple(rows[owner,].iter_rows()) if (owner,) in rows else (),
-            live=live,
+            wait=wait,
         )
         for (owner,), counts in intake.items()
     }
@@ -138,12 +138,16 @@ class Totals:
         self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
         self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
 
-    def portion(self, fence: int | None, quarantined: Sequence[QuarantineRow]) -> Portion:
-        """What has to be written: what has changed, or everything under a new fencing number (None)."""
-        whole = fence is None
-        cells = {at: self._cells.get(at, 0) for at in (self._cells if whole else self._changed)}
-        intake = {at: self._intake.get(at, 0) for at in (self._intake if whole else self._changed_intake)}
-        rejected = {at: self._rejections.get(at, 0) for at in (self._rejections if whole else self._changed_rejections)}
+    def portion(self, fence: int | None, quarantined: Sequence[QuarantineRow], *, totals: bool) -> Portion:
+        """What has to be written: what has changed (if `totals`), or everything under a new fencing number (None)."""
+        if fence is None:
+            cells, intake, rejected = self._cells, self._intake, self._rejections
+        elif totals:
+            cells = {at: self._cells.get(at, 0) for at in self._changed}
+            intake = {at: self._intake.get(at, 0) for at in self._changed_intake}
+            rejected = {at: self._rejections.get(at, 0) for at in self._changed_rejections}
+        else:
+            cells, intake, rejected = {}, {}, {}
         return Portion(
             self.key,
             fence,

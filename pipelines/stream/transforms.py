@@ -1,7 +1,8 @@
 """The Beam half of the stream's steps: what is keyed, kept in state and armed; the pure halves do the work.
 
 Live, every bundle is counted and written at once. In catching up, events wait in state until a timer counts many in
-one go: counting a meter costs about the same for one new event as for ten.
+one go: counting a meter costs about the same for one new event as for ten. The older messages are, the longer they
+wait, up to a limit: who has waited for an hour may wait half a minute more.
 """
 
 import logging
@@ -41,10 +42,14 @@ from pipelines.stream.totals import QuarantineRow, Totals, shares_of_fold, share
 
 TO_TOTALS: Final = "totals"
 # Messages older than this are being caught up with.
-LIVE_MS: Final = 5_000
-# How long, in catching up, events wait to be counted together, and totals to be written together.
-FOLD_SECONDS: Final = 3.0
+LIVE_SECONDS: Final = 5.0
+# They wait for about this share of their age to be counted together, and so long at most.
+WAIT_OF_AGE: Final = 0.1
+WAITS: Final = (1.0, 3.0, 10.0, 30.0)
+# Totals that have waited to be counted wait so long at most to be written together.
 WRITE_SECONDS: Final = 5.0
+# Rows counted in one go; a count takes about a kilobyte a row while it lasts.
+MOST_ROWS: Final = 500_000
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
 LOG: Final = logging.getLogger(__name__)
@@ -107,7 +112,7 @@ class TakeMessages(beam.DoFn):
             return []
         begin, messages = time.monotonic(), self._held
         self._held, self._bytes = [], 0
-        live = max(message.received_at for message in messages) > time.time() * 1000 - LIVE_MS
+        wait = wait_of(time.time() - max(message.received_at for message in messages) / 1000)
         for topic, partition, offset in {(m.topic, m.partition): m[:3] for m in messages}.values():
             self._positions.note(topic, partition, offset)
         formed = form(messages)
@@ -115,10 +120,10 @@ class TakeMessages(beam.DoFn):
         outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
         self._count(len(messages), outcome, begin)
         return [
-            *((shard, (live, pack(rows))) for shard, rows in by_shard(verdict.accepted, self._settings.shards)),
+            *((shard, (wait, pack(rows))) for shard, rows in by_shard(verdict.accepted, self._settings.shards)),
             *(
                 TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
-                for key, share in shares_of_outcome(outcome, live).items()
+                for key, share in shares_of_outcome(outcome, wait).items()
             ),
         ]
 
@@ -129,6 +134,11 @@ class TakeMessages(beam.DoFn):
         self._rejected.inc(counts.get("rejected", 0))
         self._bundles.update(messages)
         self._seconds.update(int((time.monotonic() - begin) * 1000))
+
+
+def wait_of(age: float) -> float:
+    """The seconds that events wait to be counted with others, by the age in seconds of the newest beside them."""
+    return 0.0 if age < LIVE_SECONDS else min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
 
 
 def by_shard(events: pl.DataFrame, number: int) -> list[tuple[int, pl.DataFrame]]:
@@ -156,9 +166,13 @@ KEY: Any = beam.DoFn.KeyParam
 
 
 def arm(timer: Any, armed: Any, seconds: float) -> None:
-    """The timer will fire; one that is armed is left alone, since a timer set again and again may never fire."""
+    """The timer will fire at the next full multiple of so many seconds.
+
+    So all keys are due at one moment: what many shards change in the same cell is then written once. A timer that is
+    armed is left alone, since one set again and again may never fire.
+    """
     if not armed.read():
-        timer.set(Timestamp.now() + seconds)
+        timer.set(Timestamp((time.time() // seconds + 1) * seconds))
         armed.write(True)
 
 
@@ -172,16 +186,17 @@ class FoldShards(beam.DoFn):
         self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
         self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
         self._folds: dict[int, tuple[pl.DataFrame, pl.DataFrame]] = {}
-        self._live = False
+        self._rows = 0
+        self._wait = WAITS[-1]
         self._out: list[tuple[str, bytes]] = []
 
     def start_bundle(self) -> None:
         """Nothing is held at first."""
-        self._folds, self._out, self._live = {}, [], False
+        self._folds, self._out, self._rows, self._wait = {}, [], 0, WAITS[-1]
 
     def process(  # noqa: PLR0913, PLR0917 - Beam hands over each state and the timer by a parameter
         self,
-        element: tuple[int, tuple[bool, bytes]],
+        element: tuple[int, tuple[float, bytes]],
         segments: Any = SEGMENTS_OF,
         token: Any = TOKEN_OF,
         arrived: Any = ARRIVED_OF,
@@ -189,13 +204,13 @@ class FoldShards(beam.DoFn):
         timer: Any = FOLD_TIMER,
     ) -> None:
         """Takes live events into the history at once; others wait for the timer."""
-        shard, (live, packed) = element
-        if live:
-            self._live = True
+        shard, (wait, packed) = element
+        if not wait:
+            self._wait = 0.0
             self._take(shard, State(segments, token), arrived, [packed])
         else:
             arrived.add(packed)
-            arm(timer, armed, FOLD_SECONDS)
+            arm(timer, armed, wait)
 
     @on_timer(FOLD_DUE)
     def due(
@@ -215,10 +230,12 @@ class FoldShards(beam.DoFn):
         events = distinct(unpack([*waiting, *packed]))
         if events.is_empty():
             return
-        if shard in self._folds:
+        if shard in self._folds or self._rows > MOST_ROWS:
             self._count()
         history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
-        self._folds[shard] = (history.value.touched_by(events), events)
+        touched = history.value.touched_by(events)
+        self._folds[shard] = (touched, events)
+        self._rows += touched.height + events.height
         history.value.add(events)
         append(history, state, pack(events), lambda: pack(history.value.since_baseline))
         if waiting:
@@ -248,9 +265,9 @@ class FoldShards(beam.DoFn):
         if int(counted.intake["records"].sum()) != records:
             self._broken.inc()
             LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
-        shares = shares_of_fold(counted, after["source"].unique().to_list(), self._live)
+        shares = shares_of_fold(counted, after["source"].unique().to_list(), self._wait)
         self._out += [(key, pickle.dumps(share)) for key, share in shares.items()]
-        self._folds = {}
+        self._folds, self._rows = {}, 0
         self._counted.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
 
@@ -263,6 +280,8 @@ class KeepTotals(beam.DoFn):
         self._written = Metrics.counter("stream", "cells written")
         self._milliseconds = Metrics.distribution("stream", "write milliseconds")
         self._turned_away: dict[str, list[QuarantineRow]] = {}
+        # Totals that are to be written, and those of which only what was turned away is.
+        self._held: dict[str, Kept[Totals]] = {}
         self._wanted: dict[str, Kept[Totals]] = {}
         self._sink: Sink
 
@@ -272,7 +291,7 @@ class KeepTotals(beam.DoFn):
 
     def start_bundle(self) -> None:
         """Nothing is to be written at first."""
-        self._turned_away, self._wanted = {}, {}
+        self._turned_away, self._held, self._wanted = {}, {}, {}
 
     def process(
         self,
@@ -289,11 +308,13 @@ class KeepTotals(beam.DoFn):
         totals.value.add(share)
         lasting = pickle.dumps(replace(share, quarantined=())) if share.quarantined else data
         append(totals, state, lasting, lambda: pickle.dumps(totals.value.as_share()))
-        if share.live or share.quarantined:
-            self._wanted[key] = totals
+        if share.quarantined:
             self._turned_away.setdefault(key, []).extend(share.quarantined)
+            self._held[key] = totals
+        if share.wait:
+            arm(timer, armed, min(share.wait, WRITE_SECONDS))
         else:
-            arm(timer, armed, WRITE_SECONDS)
+            self._wanted[key] = totals
 
     @on_timer(WRITE_DUE)
     def due(self, key: str = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
@@ -306,16 +327,21 @@ class KeepTotals(beam.DoFn):
 
     def finish_bundle(self) -> None:
         """Writes what is wanted."""
-        if not self._wanted:
+        keys = {**self._held, **self._wanted}
+        if not keys:
             return
         begin = time.monotonic()
+        # Rows that were turned away are nowhere else; totals can wait, but for the first of a worker.
+        wanted = {key for key, held in keys.items() if key in self._wanted or held.fence is None}
         portions = [
-            held.value.portion(held.fence, self._turned_away.get(key, [])) for key, held in self._wanted.items()
+            held.value.portion(held.fence, self._turned_away.get(key, []), totals=key in wanted)
+            for key, held in keys.items()
         ]
-        fences = self._sink.write([held.value for held in self._wanted.values()], portions)
-        for key, held in self._wanted.items():
+        fences = self._sink.write([held.value for held in keys.values()], portions)
+        for key, held in keys.items():
             held.fence = fences[key]
-            held.value.forget_changes()
+            if key in wanted:
+                held.value.forget_changes()
         self._written.inc(sum(portion.cells.height for portion in portions))
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
 
