@@ -26,7 +26,7 @@ class ClusterSettings(BaseSettings):
     flink_slots: Annotated[int, Field(ge=1)] = 4
     flink_metrics_ports: Ports = "9249-9250"
     flink_job_manager_memory: Memory = "1024m"
-    flink_task_manager_memory: Memory = "2048m"
+    flink_task_manager_memory: Memory = "4096m"
     job_server_port: Port = 8099
     job_server_artifact_port: Port = 8098
     job_server_expansion_port: Port = 8097

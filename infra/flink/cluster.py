@@ -24,6 +24,7 @@ JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION = "job-manager", "task-manager"
 NAMES: Final = (JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION)
 # Flink has these of its own; Beam's would come before them.
 FLINKS_OWN: Final = ("flink-", "log4j-", "slf4j-", "snakeyaml-engine")
+TASK_OFF_HEAP: Final = "512m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
         "taskmanager.bind-host": LOOPBACK,
         "taskmanager.numberOfTaskSlots": settings.flink_slots,
         "taskmanager.memory.process.size": settings.flink_task_manager_memory,
+        # What goes to and from Python workers lies outside the heap; without this the default limit ends their calls.
+        "taskmanager.memory.task.off-heap.size": TASK_OFF_HEAP,
         "rest.address": LOOPBACK,
         "rest.bind-address": LOOPBACK,
         "rest.port": settings.flink_rest_port,

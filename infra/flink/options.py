@@ -29,7 +29,7 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--retain_externalized_checkpoints_on_cancellation",
         # Without this most starts silently read nothing.
         "--finish_bundle_before_checkpointing",
-        # Beam's cache of state looks through all modules for the size of each value; workers keep what they have decoded.
+        # Beam's cache of state looks through all modules for a value's size; workers keep what they have decoded.
         "--max_cache_memory_usage_mb=0",
         "--num_concurrent_checkpoints=1",
         "--checkpoint_timeout_millis=120000",

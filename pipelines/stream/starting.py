@@ -32,7 +32,7 @@ def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[
         # Where the group stands is where a job without a checkpoint begins; nothing but a start of the stream moves it.
         "enable.auto.commit": "false",
         # In catching up a bundle takes what has been fetched; the default of 1 MB is ten messages of 1,000 events.
-        "max.partition.fetch.bytes": "8388608",
+        "max.partition.fetch.bytes": "4194304",
     }
     if settings.security_protocol == "PLAINTEXT":
         return config
