@@ -24,8 +24,9 @@ from pipelines import versions
 from pipelines.fold import empty_history
 
 MANIFEST: Final = "snapshot.json"
-BATCH_ROWS: Final = 2_000
-BATCHES_IN_MEMORY: Final = 512
+# A batch is read whole for one of its meters.
+BATCH_ROWS: Final = 256
+BATCHES_IN_MEMORY: Final = 2_048
 LEDGER: Final = ("cells", "intake", "quarantine")
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 Meters = npt.NDArray[np.uint64]
@@ -90,10 +91,15 @@ class Snapshot:
     folder: Path
     manifest: Manifest
 
-    def shard(self, shard: int) -> "SnapshotShard | None":
-        """The history of a shard, if it has any."""
-        path = shard_path(self.folder, shard)
-        return SnapshotShard(str(path), np.load(path.with_suffix(".npy"))) if path.exists() else None
+    def rows_of(self, meters: Meters) -> pl.DataFrame:
+        """History rows whose `meter_a` is one of the sorted, distinct numbers."""
+        shards = meters % np.uint64(self.manifest.shards)
+        paths = [(str(shard_path(self.folder, int(shard))), meters[shards == shard]) for shard in np.unique(shards)]
+        batches = [batch for path, wanted in paths for batch in _batches_of(path, wanted)]
+        if not batches:
+            return empty_history()
+        frame: Any = pl.from_arrow(pa.Table.from_batches(batches))
+        return pl.concat([empty_history(), frame])
 
     def ledger(self) -> tuple[pl.DataFrame, ...]:
         """Cells, intake and quarantine of the run, in the columns of the ledger's tables."""
@@ -126,30 +132,39 @@ def open_snapshot(folder: Path) -> Snapshot:
         raise SnapshotError(f"The snapshot in {folder} cannot be read: {error}.") from error
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotShard:
-    """The history of one shard on disk. `first` is the smallest `meter_a` of each batch, in order."""
+def _batches_of(path: str, meters: Meters) -> "list[pa.RecordBatch]":
+    """The rows of some meters of one shard's file: a piece of each batch that has any."""
+    first = _first(path)
+    if not len(first):
+        return []
+    # A meter's rows may begin in the batch before the first that begins with it, and go on over several.
+    begin = np.maximum(np.searchsorted(first, meters, side="left") - 1, 0)
+    end = np.searchsorted(first, meters, side="right")
+    steps = np.bincount(begin[begin < end], minlength=len(first) + 1) - np.bincount(
+        end[begin < end], minlength=len(first) + 1
+    )
+    pieces = []
+    for number in np.flatnonzero(np.cumsum(steps)).tolist():
+        batch, ordered = _batch(path, number)
+        found = np.flatnonzero(np.isin(ordered, meters))
+        if len(found):
+            pieces.append(batch.take(pa.array(found)))
+    return pieces
 
-    path: str
-    first: Meters
 
-    def rows_of(self, meters: Meters) -> pl.DataFrame:
-        """History rows whose `meter_a` is one of the sorted, distinct numbers."""
-        # A meter's rows may begin in the batch before the first that begins with it, and go on over several.
-        begin = np.maximum(np.searchsorted(self.first, meters, side="left") - 1, 0)
-        end = np.searchsorted(self.first, meters, side="right")
-        wanted = sorted({batch for one, other in zip(begin, end, strict=True) for batch in range(one, other)})
-        frames = [_batch(self.path, batch) for batch in wanted]
-        found = [frame.filter(pl.Series(np.isin(frame["meter_a"].to_numpy(), meters))) for frame in frames]
-        return pl.concat([empty_history(), *found])
+@functools.cache
+def _first(path: str) -> Meters:
+    """The smallest `meter_a` of each batch of a shard's file, in order; none where the shard has no history."""
+    found = Path(path).with_suffix(".npy")
+    return np.load(found) if found.exists() else np.empty(0, dtype=np.uint64)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.cache
 def _file(path: str) -> "pa.ipc.RecordBatchFileReader":
     return pa.ipc.open_file(pa.memory_map(path))
 
 
 @functools.lru_cache(maxsize=BATCHES_IN_MEMORY)
-def _batch(path: str, batch: int) -> pl.DataFrame:
-    frame: Any = pl.from_arrow(_file(path).get_batch(batch))
-    return frame
+def _batch(path: str, number: int) -> "tuple[pa.RecordBatch, Meters]":
+    batch = _file(path).get_batch(number)
+    return batch, batch.column("meter_a").to_numpy(zero_copy_only=False)

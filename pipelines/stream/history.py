@@ -1,10 +1,12 @@
-"""The history of one shard's meters as a worker keeps it in memory: found by meter, grown by what arrives.
+"""The histories of all meters that a worker has, in its memory: found by meter, grown by what arrives.
 
 Three layers, each searched for the touched meters only: the snapshot that the stream went on from (immutable, on
 disk), `base` (sorted by meter) and `recent` (what came since the base was sorted). Rows of equal content may lie in
-several layers; they are made one when they are read.
+several layers; they are made one when they are read. All shards lie together, since a search costs about the same for
+one meter as for hundreds.
 """
 
+import threading
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,6 +16,7 @@ import polars as pl
 
 from pipelines.fold import empty_history, meters_of
 from pipelines.history.copies import distinct
+from pipelines.shards import shard_of
 
 Meters = npt.NDArray[np.uint64]
 
@@ -22,7 +25,7 @@ RECENT_ROWS: Final = 4_000
 
 
 class Baseline(Protocol):
-    """What a shard's history begins with: the rows of some meters, read when they are wanted."""
+    """What histories begin with: the rows of some meters, read when they are wanted."""
 
     def rows_of(self, meters: Meters) -> pl.DataFrame:
         """History rows whose `meter_a` is one of the sorted, distinct numbers."""
@@ -30,35 +33,57 @@ class Baseline(Protocol):
 
 
 @dataclass(slots=True)
-class ShardHistory:
-    """The history of one shard, by meter."""
+class Histories:
+    """The histories of the meters of some shards, by meter. Steps that run side by side may share one."""
 
+    shards: int
     baseline: Baseline | None = None
     _base: pl.DataFrame = field(default_factory=empty_history)
     _base_meters: Meters = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     _recent: pl.DataFrame = field(default_factory=empty_history)
+    _alone: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def since_baseline(self) -> pl.DataFrame:
-        """All rows that came since the baseline, equal content in one row."""
-        return distinct(pl.concat([self._base, self._recent]))
-
-    def touched_by(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The whole history of every meter that occurs in events, equal content in one row."""
+    def grow(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Adds rows; gives the whole histories of their meters as they were before, equal content in one row."""
         meters = np.unique(events["meter_a"].to_numpy())
-        layers = [self._base[_places(self._base_meters, meters)], self._recent.filter(_occurs(self._recent, meters))]
+        with self._alone:
+            layers = [
+                self._base[_places(self._base_meters, meters)],
+                self._recent.filter(_occurs(self._recent, meters)),
+            ]
+            self._add(events)
         if self.baseline is not None:
             layers.append(self.baseline.rows_of(meters))
         found = distinct(pl.concat(layers))
-        return found.join(meters_of(events), on=["meter_a", "meter_b"], how="semi")
+        return found.join(meters_of(events), on=["meter_a", "meter_b"], how="semi") if found.height else found
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """History rows are part of the history from now on."""
+    def replace(self, shard: int, rows: pl.DataFrame) -> None:
+        """These rows, and no others since the baseline, are the history of a shard."""
+        with self._alone:
+            if _of_shard(self._base, shard, self.shards).any():
+                self._sort(self._base.filter(~_of_shard(self._base, shard, self.shards)))
+            self._recent = self._recent.filter(~_of_shard(self._recent, shard, self.shards))
+            self._add(rows)
+
+    def since_baseline(self, shard: int) -> pl.DataFrame:
+        """All rows of a shard that came since the baseline, equal content in one row."""
+        with self._alone:
+            layers = [rows.filter(_of_shard(rows, shard, self.shards)) for rows in (self._base, self._recent)]
+        return distinct(pl.concat(layers))
+
+    def _add(self, rows: pl.DataFrame) -> None:
         self._recent = pl.concat([self._recent, rows])
         if self._recent.height > max(RECENT_ROWS, self._base.height // 4):
-            self._base = self.since_baseline.sort("meter_a")
-            self._base_meters = self._base["meter_a"].to_numpy()
+            self._sort(distinct(pl.concat([self._base, self._recent])))
             self._recent = empty_history()
+
+    def _sort(self, rows: pl.DataFrame) -> None:
+        self._base = rows.sort("meter_a")
+        self._base_meters = self._base["meter_a"].to_numpy()
+
+
+def _of_shard(rows: pl.DataFrame, shard: int, shards: int) -> pl.Series:
+    return shard_of(rows, shards) == shard
 
 
 def _occurs(rows: pl.DataFrame, meters: Meters) -> pl.Series:

@@ -8,11 +8,13 @@ import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import zstandard
 
-from pipelines.fold import empty_history
+from pipelines.fold import empty_history, with_copies
+from pipelines.shards import shard_of
 
 _OLDEST: Final = pl.CompatLevel.oldest()
 _LEVEL: Final = 1
@@ -20,19 +22,38 @@ _LEVEL: Final = 1
 
 def pack(history: pl.DataFrame) -> bytes:
     """History rows (an event frame with `copies`) as bytes."""
+    batch = _batch_of(history)
+    return b"" if batch is None else _packed(batch)
+
+
+def pack_by_shard(events: pl.DataFrame, shards: int) -> list[tuple[int, bytes]]:
+    """Event frames as packed history rows, for each shard that occurs. Rows keep their order within a shard."""
+    shard = shard_of(events, shards).to_numpy()
+    batch = _batch_of(with_copies(events[np.argsort(shard, kind="stable")]))
+    if batch is None:
+        return []
+    numbers, counts = np.unique(shard, return_counts=True)
+    ends = np.cumsum(counts).tolist()
+    return [
+        (int(number), _packed(batch.slice(end - count, count)))
+        for number, count, end in zip(numbers.tolist(), counts.tolist(), ends, strict=True)
+    ]
+
+
+def _batch_of(history: pl.DataFrame) -> "pa.RecordBatch | None":
     batches = history.rechunk().to_arrow(compat_level=_OLDEST).to_batches()
-    return zstandard.compress(batches[0].serialize(), _LEVEL) if batches else b""
+    return batches[0] if batches else None
+
+
+def _packed(batch: "pa.RecordBatch") -> bytes:
+    return zstandard.compress(batch.serialize(), _LEVEL)
 
 
 def unpack(packed: Iterable[bytes]) -> pl.DataFrame:
     """The history rows of several packed frames, in order."""
-    frames = [_frame(data) for data in packed if data]
-    return pl.concat([empty_history(), *frames])
-
-
-def _frame(data: bytes) -> pl.DataFrame:
-    frame: Any = pl.from_arrow(pa.ipc.read_record_batch(pa.py_buffer(zstandard.decompress(data)), _schema()))
-    return frame
+    batches = [pa.ipc.read_record_batch(pa.py_buffer(zstandard.decompress(data)), _schema()) for data in packed if data]
+    frame: Any = pl.from_arrow(pa.Table.from_batches(batches, _schema()))
+    return pl.concat([empty_history(), frame])
 
 
 @functools.cache

@@ -13,7 +13,8 @@ from typing import Any
 from pipelines.log.connection import KafkaSettings
 from pipelines.pseudonym import Key, KeyChangedError, key_from_file
 from pipelines.settings import write_privately
-from pipelines.snapshot import Snapshot, SnapshotShard, open_snapshot
+from pipelines.snapshot import open_snapshot
+from pipelines.stream.history import Histories
 from pipelines.stream.positions import Positions, progress_group
 
 
@@ -72,11 +73,8 @@ def key_of(settings: StreamSettings) -> Key:
     return key
 
 
-def baseline_of(settings: StreamSettings, shard: int) -> SnapshotShard | None:
-    """The shard's part of the snapshot that the stream goes on from, if any."""
-    return None if settings.snapshot is None else _opened(settings.snapshot).shard(shard)
-
-
-@functools.lru_cache(maxsize=4)
-def _opened(folder: str) -> Snapshot:
-    return open_snapshot(Path(folder))
+@functools.cache
+def histories_of(settings: StreamSettings) -> Histories:
+    """What a worker keeps of its shards' histories; one for all steps of a process."""
+    baseline = None if settings.snapshot is None else open_snapshot(Path(settings.snapshot))
+    return Histories(settings.shards, baseline)

@@ -24,18 +24,18 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from expectations.run import Checker
-from pipelines import shards, validate
+from pipelines import validate
 from pipelines.block import BLOCK_ROWS
-from pipelines.fold import change, with_copies
+from pipelines.fold import change
 from pipelines.history.copies import distinct
 from pipelines.log.message import SYNTHETIC_HEADER, Message
 from pipelines.outcome import Outcome, of_losses, of_verdict
 from pipelines.pseudonym import Key
 from pipelines.source.messages import form
 from pipelines.stream import settings as s
-from pipelines.stream.history import ShardHistory
+from pipelines.stream.history import Histories
 from pipelines.stream.kept import Kept, State, append, kept
-from pipelines.stream.packing import pack, unpack
+from pipelines.stream.packing import pack, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
 from pipelines.stream.totals import QuarantineRow, Totals, shares_of_fold, shares_of_outcome
@@ -48,8 +48,8 @@ WAIT_OF_AGE: Final = 0.1
 WAITS: Final = (1.0, 3.0, 10.0, 30.0)
 # Totals that have waited to be counted wait so long at most to be written together.
 WRITE_SECONDS: Final = 5.0
-# Rows counted in one go; a count takes about a kilobyte a row while it lasts.
-MOST_ROWS: Final = 500_000
+# Packed events counted in one go, some 30 bytes each; a count takes about a kilobyte a row while it lasts.
+MOST_BYTES: Final = 12_000_000
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
 LOG: Final = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class TakeMessages(beam.DoFn):
         outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
         self._count(len(messages), outcome, begin)
         return [
-            *((shard, (wait, pack(rows))) for shard, rows in by_shard(verdict.accepted, self._settings.shards)),
+            *((shard, (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, self._settings.shards)),
             *(
                 TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
                 for key, share in shares_of_outcome(outcome, wait).items()
@@ -139,13 +139,6 @@ class TakeMessages(beam.DoFn):
 def wait_of(age: float) -> float:
     """The seconds that events wait to be counted with others, by the age in seconds of the newest beside them."""
     return 0.0 if age < LIVE_SECONDS else min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
-
-
-def by_shard(events: pl.DataFrame, number: int) -> list[tuple[int, pl.DataFrame]]:
-    """Event frames as history rows, one frame a shard that occurs."""
-    shard = shards.shard_of(events, number).alias("shard")
-    parts = with_copies(events).with_columns(shard).partition_by("shard", as_dict=True, include_key=False)
-    return [(int(str(key)), rows) for (key,), rows in parts.items()]
 
 
 SEGMENTS: Final = BagStateSpec("segments", BytesCoder())
@@ -185,14 +178,19 @@ class FoldShards(beam.DoFn):
         self._broken = Metrics.counter("stream", "folds out of balance")
         self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
         self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
-        self._folds: dict[int, tuple[pl.DataFrame, pl.DataFrame]] = {}
-        self._rows = 0
+        self._histories: Histories
+        self._come: dict[int, list[bytes]] = {}
+        self._bytes = 0
         self._wait = WAITS[-1]
         self._out: list[tuple[str, bytes]] = []
 
+    def setup(self) -> None:
+        """The histories are a worker's."""
+        self._histories = s.histories_of(self._settings)
+
     def start_bundle(self) -> None:
         """Nothing is held at first."""
-        self._folds, self._out, self._rows, self._wait = {}, [], 0, WAITS[-1]
+        self._come, self._bytes, self._out, self._wait = {}, 0, [], WAITS[-1]
 
     def process(  # noqa: PLR0913, PLR0917 - Beam hands over each state and the timer by a parameter
         self,
@@ -226,26 +224,27 @@ class FoldShards(beam.DoFn):
         self._take(shard, State(segments, token), arrived, [])
 
     def _take(self, shard: int, state: State, arrived: Any, packed: list[bytes]) -> None:
+        """What has come is in the state at once, and in the histories when the bundle is counted."""
         waiting = list(arrived.read())
-        events = distinct(unpack([*waiting, *packed]))
-        if events.is_empty():
+        come = [data for data in (*waiting, *packed) if data]
+        if not come:
             return
-        if shard in self._folds or self._rows > MOST_ROWS:
-            self._count()
         history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
-        touched = history.value.touched_by(events)
-        self._folds[shard] = (touched, events)
-        self._rows += touched.height + events.height
-        history.value.add(events)
-        append(history, state, pack(events), lambda: pack(history.value.since_baseline))
+        self._come.setdefault(shard, []).extend(come)
+        append(history, state, come[0] if len(come) == 1 else pack(distinct(unpack(come))), lambda: self._whole(shard))
         if waiting:
             arrived.clear()
         self._state_bytes.update(history.size)
+        self._bytes += sum(map(len, come))
+        if self._bytes > MOST_BYTES:
+            self._count()
 
-    def _loaded(self, shard: int, packed: Iterable[bytes]) -> ShardHistory:
-        history = ShardHistory(s.baseline_of(self._settings, shard))
-        history.add(unpack(packed))
-        return history
+    def _loaded(self, shard: int, packed: Iterable[bytes]) -> Histories:
+        self._histories.replace(shard, distinct(unpack(packed)))
+        return self._histories
+
+    def _whole(self, shard: int) -> bytes:
+        return pack(distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])])))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The shares of all that the bundle's events change."""
@@ -254,11 +253,11 @@ class FoldShards(beam.DoFn):
         self._out = []
 
     def _count(self) -> None:
-        if not self._folds:
+        if not self._come:
             return
         begin = time.monotonic()
-        before = pl.concat([touched for touched, _ in self._folds.values()])
-        arrived = pl.concat([events for _, events in self._folds.values()])
+        arrived = distinct(unpack(data for packed in self._come.values() for data in packed))
+        before = self._histories.grow(arrived)
         after = distinct(pl.concat([before, arrived]))
         counted = change(before, after)
         records = int(arrived["copies"].sum())
@@ -267,7 +266,7 @@ class FoldShards(beam.DoFn):
             LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
         shares = shares_of_fold(counted, after["source"].unique().to_list(), self._wait)
         self._out += [(key, pickle.dumps(share)) for key, share in shares.items()]
-        self._folds, self._rows = {}, 0
+        self._come, self._bytes = {}, 0
         self._counted.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
 

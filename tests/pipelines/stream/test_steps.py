@@ -1,0 +1,304 @@
+"""The stream's steps without Flink: states undone, workers that forget, timers late or early; cells stay exact.
+
+The states here do what Beam's do. A checkpoint is a copy of them and of how far the events were read; when a worker is
+lost, all goes back to the newest copy and is read again, while the ledger keeps what was written.
+"""
+
+import copy
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.log.producing import Headers
+from pipelines.store import Store, open_store
+from pipelines.stream import kept, transforms
+from pipelines.stream.packing import pack_by_shard
+from pipelines.stream.settings import StreamSettings, histories_of
+from pipelines.stream.sink import LIFTED, REJECTED, Sink
+from pipelines.stream.transforms import WAITS, FoldShards, KeepTotals, wait_of
+from tests.builders import ACME, BOLT, Event, amend, installed, removed, void
+from tests.oracle.event import Outcome
+from tests.pipelines.columnar import by_oracle, by_reason, cells_by_key, identified, unequal
+from tests.pipelines.store.streams import begun
+from tests.strategies import histories
+
+RUN = "live"
+chances = st.randoms(use_true_random=False)
+
+
+@dataclass(slots=True)
+class Bag:
+    """A bag of bytes."""
+
+    items: list[bytes] = field(default_factory=list)
+
+    def read(self) -> list[bytes]:
+        return list(self.items)
+
+    def add(self, item: bytes) -> None:
+        self.items.append(item)
+
+    def clear(self) -> None:
+        self.items = []
+
+
+@dataclass(slots=True)
+class Value:
+    """One value or none."""
+
+    value: Any = None
+
+    def read(self) -> Any:
+        return self.value
+
+    def write(self, value: Any) -> None:
+        self.value = value
+
+    def clear(self) -> None:
+        self.value = None
+
+
+@dataclass(slots=True)
+class Timer:
+    """When something is due, if it is."""
+
+    due: Any = None
+
+    def set(self, due: Any) -> None:
+        self.due = due
+
+
+@dataclass(slots=True)
+class States:
+    """The states of one key of one step."""
+
+    segments: Bag = field(default_factory=Bag)
+    token: Value = field(default_factory=Value)
+    arrived: Bag = field(default_factory=Bag)
+    armed: Value = field(default_factory=Value)
+    timer: Timer = field(default_factory=Timer)
+
+
+@dataclass(slots=True)
+class Topic:
+    """What was told to suppliers."""
+
+    messages: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()) -> None:
+        del key, headers
+        self.messages.append((topic, value))
+
+    def flush(self) -> None:
+        pass
+
+
+def forget() -> None:
+    """What a worker has in its memory is gone, as when its process is killed."""
+    kept._KEPT.clear()
+    histories_of.cache_clear()
+
+
+@dataclass(slots=True)
+class Job:
+    """Both keyed steps over one store, a bundle at a time."""
+
+    store: Store
+    shards: int = 3
+    folds: dict[int, States] = field(default_factory=dict)
+    totals: dict[str, States] = field(default_factory=dict)
+    read: int = 0
+    saved: Any = None
+    told: Topic = field(default_factory=Topic)
+
+    def __post_init__(self) -> None:
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """From here all goes on when a worker is lost."""
+        self.saved = copy.deepcopy((self.folds, self.totals, self.read))
+
+    def lose_worker(self) -> None:
+        """All goes back to the checkpoint, and the new worker knows nothing; the ledger keeps what was written."""
+        forget()
+        self.folds, self.totals, self.read = copy.deepcopy(self.saved)
+
+    def take(self, events: pl.DataFrame, wait: float) -> None:
+        """A bundle of events goes through both steps."""
+        self.read += events.height
+        step = self._fold_step()
+        for shard, packed in pack_by_shard(events, self.shards):
+            at = self.folds.setdefault(shard, States())
+            step.process((shard, (wait, packed)), at.segments, at.token, at.arrived, at.armed, at.timer)
+        self._keep(step)
+
+    def fold_due(self) -> None:
+        """What waits to be counted is."""
+        step = self._fold_step()
+        for shard, at in self.folds.items():
+            if at.timer.due is not None:
+                at.timer.due = None
+                step.due(shard, at.segments, at.token, at.arrived, at.armed)
+        self._keep(step)
+
+    def write_due(self) -> None:
+        """What waits to be written is."""
+        step = self._keep_step()
+        for key, at in self.totals.items():
+            if at.timer.due is not None:
+                at.timer.due = None
+                step.due(key, at.segments, at.token, at.armed)
+        step.finish_bundle()
+
+    def end(self) -> None:
+        """All timers fire."""
+        self.fold_due()
+        self.write_due()
+
+    def _settings(self) -> StreamSettings:
+        return StreamSettings(RUN, "key", self.shards, "")
+
+    def _fold_step(self) -> FoldShards:
+        step = FoldShards(self._settings())
+        step.setup()
+        step.start_bundle()
+        return step
+
+    def _keep_step(self) -> KeepTotals:
+        step = KeepTotals(self._settings())
+        told: Any = self.told
+        step._sink = Sink(RUN, self.store, told)
+        step.start_bundle()
+        return step
+
+    def _keep(self, folding: FoldShards) -> None:
+        step = self._keep_step()
+        for windowed in folding.finish_bundle():
+            key, share = windowed.value
+            at = self.totals.setdefault(key, States())
+            step.process((key, share), at.segments, at.token, at.armed, at.timer)
+        step.finish_bundle()
+
+
+def wrong(store: Store, outcome: Outcome) -> list[str]:
+    """One line for each figure of the ledger in which it differs from the oracle."""
+    cells, intake = store.standing(RUN)
+    found = {(owner, status): records for owner, status, records in intake.iter_rows() if status != "received"}
+    wanted = {key: value for key, value in outcome.intake.items() if value and key[1] != "received"}
+    rejected = by_reason(store.quarantine())
+    return [
+        *unequal("cell", cells_by_key(cells), outcome.cells),
+        *unequal("intake", found, wanted),
+        *unequal("rejected", rejected, outcome.rejected),
+    ]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    forget()
+    return Job(begun(open_store(f"sqlite:///{tmp_path}/ledger.db", create=True), RUN))
+
+
+def bundles(frame: pl.DataFrame, chance: random.Random) -> list[pl.DataFrame]:
+    """An event frame cut into some bundles."""
+    cuts = sorted(chance.randint(0, frame.height) for _ in range(chance.randint(0, 6)))
+    ends = [*cuts, frame.height]
+    return [frame[begin:end] for begin, end in zip([0, *cuts], ends, strict=True) if end > begin]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(histories(), chances, st.booleans())
+def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_counts(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], chance: random.Random, compacts: bool
+) -> None:
+    sent = [*events, *chance.choices(events, k=chance.randint(0, 6))]
+    chance.shuffle(sent)
+    frame = identified(sent)
+    forget()
+    job = Job(begun(open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/ledger.db", create=True), RUN))
+    with pytest.MonkeyPatch.context() as patch:
+        if compacts:
+            patch.setattr(kept, "MOST_SEGMENTS", 1)
+            patch.setattr("pipelines.stream.history.RECENT_ROWS", 3)
+            patch.setattr(transforms, "MOST_BYTES", 3_000)
+        losses = 0
+        while job.read < frame.height:
+            for bundle in bundles(frame[job.read :], chance):
+                job.take(bundle, chance.choice((0.0, *WAITS)))
+                if chance.random() < 0.3:
+                    chance.choice((job.fold_due, job.write_due))()
+                if chance.random() < 0.3:
+                    job.checkpoint()
+                if losses < 4 and chance.random() < 0.3:
+                    losses += 1
+                    job.lose_worker()
+                    break
+        job.end()
+    assert wrong(job.store, by_oracle(sent)) == []
+
+
+def test_a_cell_written_before_a_checkpoint_that_is_undone_does_not_stay(job: Job) -> None:
+    meter = installed()
+    job.take(identified([meter]), 0.0)
+    assert not wrong(job.store, by_oracle([meter]))
+    job.lose_worker()
+    # Both in one bundle now: what the installation gave and what its withdrawal takes come to nothing at all.
+    both = [meter, void(meter, id="gone")]
+    job.take(identified(both), 0.0)
+    assert wrong(job.store, by_oracle(both)) == []
+
+
+def test_what_waits_is_written_when_it_is_due_and_not_before(job: Job) -> None:
+    events = [installed()]
+    job.take(identified(events), WAITS[-1])
+    assert job.store.standing(RUN)[0].is_empty()
+    job.fold_due()
+    assert job.store.standing(RUN)[0].is_empty()
+    job.write_due()
+    assert wrong(job.store, by_oracle(events)) == []
+
+
+def test_a_live_event_takes_with_it_what_waits_for_its_meter(job: Job) -> None:
+    first, second = installed(), removed()
+    job.take(identified([first]), WAITS[-1])
+    job.take(identified([second]), 0.0)
+    assert wrong(job.store, by_oracle([first, second])) == []
+
+
+def test_a_timer_that_is_armed_is_left_alone(job: Job) -> None:
+    job.take(identified([installed()]), WAITS[0])
+    (at,) = job.folds.values()
+    first = at.timer.due
+    job.take(identified([removed()]), WAITS[-1])
+    assert at.timer.due is first
+
+
+def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job) -> None:
+    target = installed()
+    wrong_owner = amend(target, id="not theirs", source_id=BOLT, reported="2026-05-01")
+    job.take(identified([target, wrong_owner]), 0.0)
+    told = Counter((topic, b'"status": "%s"' % REJECTED.encode() in value) for topic, value in job.told.messages)
+    assert told == {(f"rejected.{BOLT}", True): 1}
+    assert not any(LIFTED.encode() in value for _, value in job.told.messages)
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (60.0, 3.0), (120.0, 10.0), (86_400.0, 30.0)]
+)
+def test_older_messages_wait_longer_up_to_a_limit(age: float, wait: float) -> None:
+    assert wait_of(age) == wait
+
+
+def test_all_keys_that_wait_as_long_are_due_at_one_moment(job: Job) -> None:
+    for number in range(20):
+        job.take(identified([installed(id=f"number {number}", by=ACME)]), 10.0)
+    many = {at.timer.due for at in job.folds.values()}
+    assert len(many) <= 2
+    assert all(due.micros % 10_000_000 == 0 for due in many)
