@@ -105,11 +105,10 @@ class Snapshot:
         """Cells, intake and quarantine of the run, in the columns of the ledger's tables."""
         return tuple(pl.read_ipc(self.folder / f"{name}.arrow") for name in LEDGER)
 
-    def require(self, key_id: str, shards: int | None) -> None:
-        """Raises SnapshotError where the snapshot was made with another key, shard count, rules, schemas or code."""
+    def require(self, key_id: str) -> None:
+        """Raises SnapshotError where the snapshot was made with another key, rules, schemas or code."""
         ours = {
             "pseudonym key": (self.manifest.key_id, key_id),
-            "number of shards": (self.manifest.shards, shards or self.manifest.shards),
             "version of the rules": (self.manifest.rule_version, versions.rule_version()),
             "version of the schemas": (self.manifest.schema_version, versions.schema_version()),
             "version of the program": (self.manifest.code_version, versions.code_version()),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pipelines.stream.record import StreamRecord
 
 stream = typer.Typer(help="The stream: the Kafka log on Flink into a live ledger.", no_args_is_help=True)
-DEFAULT_SHARDS = 32
+# Each shard that an event touches costs a question to Flink's state.
+DEFAULT_SHARDS = 8
 FOLLOW_SECONDS = 2.0
 NOT_RUNNING = 1
 
@@ -99,8 +100,7 @@ def _new(
     say(sentence)
     snapshot = None if from_snapshot is None else open_snapshot(from_snapshot.absolute())
     if snapshot is not None:
-        snapshot.require(key.key_id, shards)
-        shards = snapshot.manifest.shards
+        snapshot.require(key.key_id)
     begin = _begin(log, snapshot)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z"
     record = StreamRecord(

@@ -21,7 +21,8 @@ class Kept(Generic[V]):
     """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
 
     `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `fence` is for who writes the value somewhere: None until the first time since it was loaded.
+    `fence` is for who writes the value somewhere: None until the first time since it was loaded. `waits` says whether
+    the key has more that waits in another state: None until somebody has looked.
     """
 
     value: V
@@ -30,6 +31,7 @@ class Kept(Generic[V]):
     size: int = 0
     segments: int = 0
     fence: int | None = None
+    waits: bool | None = None
 
     @property
     def is_long(self) -> bool:
@@ -60,14 +62,21 @@ def kept(at: tuple[str, str, Any], state: State, load: Callable[[Iterable[bytes]
     return found
 
 
-def append(held: Kept[Any], state: State, segment: bytes, whole: Callable[[], bytes]) -> None:
-    """The state has one segment more, or is one segment, made by `whole`, where there have become many."""
+def append(held: Kept[Any], state: State, segment: bytes, whole: Callable[[], list[bytes]]) -> None:
+    """The state has one segment more, or the few that `whole` makes of all where there have become many."""
     held.size, held.segments = held.size + len(segment), held.segments + 1
+    parts = [segment]
     if held.is_long:
-        segment = whole()
+        parts = whole()
         state.segments.clear()
-        held.first = held.size = len(segment)
-        held.segments = 1
-    state.segments.add(segment)
+        held.first = held.size = sum(map(len, parts))
+        held.segments = len(parts)
+    for part in parts:
+        state.segments.add(part)
+    changed(held, state)
+
+
+def changed(held: Kept[Any], state: State) -> None:
+    """The state of the key has another token, since it is not what it was."""
     held.token = secrets.token_bytes(8)
     state.token.write(held.token)

@@ -7,6 +7,7 @@ wait, up to a limit: who has waited for an hour may wait half a minute more.
 
 import logging
 import pickle
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -34,7 +35,7 @@ from pipelines.pseudonym import Key
 from pipelines.source.messages import form
 from pipelines.stream import settings as s
 from pipelines.stream.history import Histories
-from pipelines.stream.kept import Kept, State, append, kept
+from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import pack, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
@@ -50,6 +51,9 @@ WAITS: Final = (1.0, 3.0, 10.0, 30.0)
 WRITE_SECONDS: Final = 5.0
 # Packed events counted in one go, some 30 bytes each; a count takes about a kilobyte a row while it lasts.
 MOST_BYTES: Final = 12_000_000
+SWITCH_SECONDS: Final = 0.0005
+# A segment is one message between Flink and a worker.
+SEGMENT_ROWS: Final = 100_000
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
 LOG: Final = logging.getLogger(__name__)
@@ -158,15 +162,13 @@ WRITE_TIMER: Any = beam.DoFn.TimerParam(WRITE_DUE)
 KEY: Any = beam.DoFn.KeyParam
 
 
-def arm(timer: Any, armed: Any, seconds: float) -> None:
-    """The timer will fire at the next full multiple of so many seconds.
+def next_multiple(seconds: float) -> Timestamp:
+    """The next full multiple of so many seconds.
 
     So all keys are due at one moment: what many shards change in the same cell is then written once. A timer that is
-    armed is left alone, since one set again and again may never fire.
+    set should be left alone: one set again and again may never fire.
     """
-    if not armed.read():
-        timer.set(Timestamp((time.time() // seconds + 1) * seconds))
-        armed.write(True)
+    return Timestamp((time.time() // seconds + 1) * seconds)
 
 
 class FoldShards(beam.DoFn):
@@ -186,54 +188,61 @@ class FoldShards(beam.DoFn):
 
     def setup(self) -> None:
         """The histories are a worker's."""
+        # Each answer of Flink passes through two threads, and a busy third one would hold up both for 5 ms.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._histories = s.histories_of(self._settings)
 
     def start_bundle(self) -> None:
         """Nothing is held at first."""
         self._come, self._bytes, self._out, self._wait = {}, 0, [], WAITS[-1]
 
-    def process(  # noqa: PLR0913, PLR0917 - Beam hands over each state and the timer by a parameter
+    def process(
         self,
         element: tuple[int, tuple[float, bytes]],
         segments: Any = SEGMENTS_OF,
         token: Any = TOKEN_OF,
         arrived: Any = ARRIVED_OF,
-        armed: Any = ARMED_OF,
         timer: Any = FOLD_TIMER,
     ) -> None:
         """Takes live events into the history at once; others wait for the timer."""
         shard, (wait, packed) = element
+        state = State(segments, token)
+        history = self._history(shard, state, arrived)
         if not wait:
             self._wait = 0.0
-            self._take(shard, State(segments, token), arrived, [packed])
-        else:
-            arrived.add(packed)
-            arm(timer, armed, wait)
+            self._take(shard, history, state, arrived, [packed])
+            return
+        arrived.add(packed)
+        if not history.waits:
+            history.waits = True
+            changed(history, state)
+            timer.set(next_multiple(wait))
 
     @on_timer(FOLD_DUE)
     def due(
-        self,
-        shard: int = KEY,
-        segments: Any = SEGMENTS_OF,
-        token: Any = TOKEN_OF,
-        arrived: Any = ARRIVED_OF,
-        armed: Any = ARMED_OF,
+        self, shard: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, arrived: Any = ARRIVED_OF
     ) -> None:
         """Takes what has waited."""
-        armed.clear()
-        self._take(shard, State(segments, token), arrived, [])
+        state = State(segments, token)
+        self._take(shard, self._history(shard, state, arrived), state, arrived, [])
 
-    def _take(self, shard: int, state: State, arrived: Any, packed: list[bytes]) -> None:
+    def _history(self, shard: int, state: State, arrived: Any) -> Kept[Histories]:
+        history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
+        # Every look at a state waits for Flink's answer; so one at the token tells of all that the worker remembers.
+        if history.waits is None:
+            history.waits = any(True for _ in arrived.read())
+        return history
+
+    def _take(self, shard: int, history: Kept[Histories], state: State, arrived: Any, packed: list[bytes]) -> None:
         """What has come is in the state at once, and in the histories when the bundle is counted."""
-        waiting = list(arrived.read())
-        come = [data for data in (*waiting, *packed) if data]
+        come = [data for data in (*(arrived.read() if history.waits else ()), *packed) if data]
         if not come:
             return
-        history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
+        if history.waits:
+            history.waits = False
+            arrived.clear()
         self._come.setdefault(shard, []).extend(come)
         append(history, state, come[0] if len(come) == 1 else pack(distinct(unpack(come))), lambda: self._whole(shard))
-        if waiting:
-            arrived.clear()
         self._state_bytes.update(history.size)
         self._bytes += sum(map(len, come))
         if self._bytes > MOST_BYTES:
@@ -243,8 +252,9 @@ class FoldShards(beam.DoFn):
         self._histories.replace(shard, distinct(unpack(packed)))
         return self._histories
 
-    def _whole(self, shard: int) -> bytes:
-        return pack(distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])])))
+    def _whole(self, shard: int) -> list[bytes]:
+        rows = distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])]))
+        return [pack(part) for part in rows.iter_slices(SEGMENT_ROWS)]
 
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The shares of all that the bundle's events change."""
@@ -306,12 +316,14 @@ class KeepTotals(beam.DoFn):
         totals = self._totals(key, state)
         totals.value.add(share)
         lasting = pickle.dumps(replace(share, quarantined=())) if share.quarantined else data
-        append(totals, state, lasting, lambda: pickle.dumps(totals.value.as_share()))
+        append(totals, state, lasting, lambda: [pickle.dumps(totals.value.as_share())])
         if share.quarantined:
             self._turned_away.setdefault(key, []).extend(share.quarantined)
             self._held[key] = totals
         if share.wait:
-            arm(timer, armed, min(share.wait, WRITE_SECONDS))
+            if not armed.read():
+                armed.write(True)
+                timer.set(next_multiple(min(share.wait, WRITE_SECONDS)))
         else:
             self._wanted[key] = totals
 

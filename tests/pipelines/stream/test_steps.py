@@ -136,7 +136,7 @@ class Job:
         step = self._fold_step()
         for shard, packed in pack_by_shard(events, self.shards):
             at = self.folds.setdefault(shard, States())
-            step.process((shard, (wait, packed)), at.segments, at.token, at.arrived, at.armed, at.timer)
+            step.process((shard, (wait, packed)), at.segments, at.token, at.arrived, at.timer)
         self._keep(step)
 
     def fold_due(self) -> None:
@@ -145,7 +145,7 @@ class Job:
         for shard, at in self.folds.items():
             if at.timer.due is not None:
                 at.timer.due = None
-                step.due(shard, at.segments, at.token, at.arrived, at.armed)
+                step.due(shard, at.segments, at.token, at.arrived)
         self._keep(step)
 
     def write_due(self) -> None:
@@ -228,6 +228,7 @@ def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_cou
             patch.setattr(kept, "MOST_SEGMENTS", 1)
             patch.setattr("pipelines.stream.history.RECENT_ROWS", 3)
             patch.setattr(transforms, "MOST_BYTES", 3_000)
+            patch.setattr(transforms, "SEGMENT_ROWS", 2)
         losses = 0
         while job.read < frame.height:
             for bundle in bundles(frame[job.read :], chance):
