@@ -4,7 +4,7 @@ A function returns a `Tally`: keys of cells and what is added to each. `CELLS_OF
 `CELLS_OF_STANDING` are the registry; `measures.py` says what each measure means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ _OPENING: Final = codes.INSTALL_REASONS.index("OPENING_POSITION")
 _DOMESTIC: Final = codes.SECTORS.index("DOMESTIC")
 _TRADITIONAL: Final = codes.SMETS_OPERATING_MODES.index("TRADITIONAL")
 _FIRST_DAY_OF_DELAY: Final = (1, 8, 29, 92)
+_SUPPLIERS_OWN: Final = tuple(name for name in codes.SUPPLIER_RECORDS if name not in codes.RECORDS_WITHOUT_METER_POINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,28 @@ class Tally:
     values: Ints | None = None
     texts: pl.Series | None = None
 
-    def frame(self) -> pl.DataFrame:
-        """The tally as cells (`text`, `key`, `value`), added up."""
-        values = np.ones(len(self.keys), dtype=np.int64) if self.values is None else self.values
-        if self.texts is not None:
-            return summed(pl.DataFrame({"text": self.texts, "key": self.keys, "value": values}))
-        keys, sums = summed_by_key(self.keys, values)
-        return pl.DataFrame({"key": keys, "value": sums}).select(pl.lit(None, pl.String).alias("text"), "key", "value")
+    @property
+    def each(self) -> Ints:
+        """What each key adds."""
+        return np.ones(len(self.keys), dtype=np.int64) if self.values is None else self.values
+
+
+def cells_of_tallies(tallies: Sequence[Tally]) -> pl.DataFrame:
+    """Tallies as cells (`text`, `key`, `value`), added up; each measure is in one tally."""
+    plain = [tally for tally in tallies if tally.texts is None]
+    keys, sums = summed_by_key(
+        np.concatenate([np.empty(0, dtype=np.int64), *(tally.keys for tally in plain)]),
+        np.concatenate([np.empty(0, dtype=np.int64), *(tally.each for tally in plain)]),
+    )
+    without_text = pl.DataFrame(
+        {"text": pl.Series([None], dtype=pl.String).new_from_index(0, len(keys)), "key": keys, "value": sums}
+    )
+    with_text = [
+        summed(pl.DataFrame({"text": tally.texts, "key": tally.keys, "value": tally.each}))
+        for tally in tallies
+        if tally.texts is not None and len(tally.keys)
+    ]
+    return pl.concat([without_text, *with_text]) if with_text else without_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,26 +235,25 @@ def _sent(measure: str, events: pl.DataFrame, detail: pl.Expr) -> Tally:
 
 
 def _visits(standing: pl.DataFrame) -> Tally:
-    return _sent("visits", _of(standing, "InstallationVisit"), pl.col("outcome"))
+    return _sent("visits", standing, pl.col("outcome"))
 
 
 def _visits_supported(standing: pl.DataFrame) -> Tally:
-    visits = _of(standing, "InstallationVisit").filter("vulnerable_customer")
+    visits = standing.filter("vulnerable_customer")
     # In the order of the code list: both, advice only, demonstration only, none.
     support = 3 - 2 * pl.col("energy_advice_given").cast(pl.Int64) - pl.col("display_demonstrated").cast(pl.Int64)
     return _sent("visits_supported", visits, support)
 
 
 def _reporting_delay(standing: pl.DataFrame) -> Tally:
-    records = [record for record in codes.SUPPLIER_RECORDS if record not in codes.RECORDS_WITHOUT_METER_POINT]
     days = (pl.col("reported_at") - pl.col("effective_at")).floordiv(_DAY_MS)
     detail = pl.sum_horizontal((days >= first).cast(pl.Int64) for first in _FIRST_DAY_OF_DELAY)
-    return _sent("reporting_delay", _of(standing, *records), detail)
+    return _sent("reporting_delay", standing, detail)
 
 
 def _declared(standing: pl.DataFrame) -> tuple[Ints, Ints, pl.DataFrame]:
     """Quarter and packed cell of the newest declaration of each source and cell, and those declarations."""
-    declared = _of(standing, "PortfolioDeclared").sort("reported_at", "event_a", "event_b")
+    declared = standing.sort("reported_at", "event_a", "event_b")
     cell = ["source", "fuel", "quarter", "sector", "meter_type", "operating_mode", "region_code"]
     newest = declared.unique(cell, keep="last", maintain_order=True)
     texts = newest["quarter"].unique()
@@ -258,29 +273,29 @@ def _declarations(standing: pl.DataFrame) -> Tally:
 
 
 def _commissionings(standing: pl.DataFrame) -> Tally:
-    return _sent("commissionings", _of(standing, "CommissioningCompleted"), pl.col("result"))
+    return _sent("commissionings", standing, pl.col("result"))
 
 
 def _hub_connectivity(standing: pl.DataFrame) -> Tally:
     detail = pl.col("csp_region").cast(pl.Int64) * 2 + pl.col("connected").cast(pl.Int64)
-    return _sent("hub_connectivity", _of(standing, "HubConnectivityChanged"), detail)
+    return _sent("hub_connectivity", standing, detail)
 
 
 def _migrations(standing: pl.DataFrame) -> Tally:
     detail = pl.col("was").cast(pl.Int64) * len(codes.RESULTS) + pl.col("result").cast(pl.Int64)
-    return _sent("migrations", _of(standing, "Smets1Migrated"), detail)
+    return _sent("migrations", standing, detail)
 
 
 def _credentials_changes(standing: pl.DataFrame) -> Tally:
-    return _sent("credentials_changes", _of(standing, "CredentialsChanged"), pl.col("result"))
+    return _sent("credentials_changes", standing, pl.col("result"))
 
 
 def _device_statuses(standing: pl.DataFrame) -> Tally:
-    return _sent("device_statuses", _of(standing, "DeviceStatusChanged"), pl.col("status"))
+    return _sent("device_statuses", standing, pl.col("status"))
 
 
 def _service(standing: pl.DataFrame, measure: str, value: str) -> Tally:
-    days = _of(standing, "ServiceMeasured")
+    days = standing
     words = [
         pl.lit(pl.Series(words, dtype=pl.String)).gather(pl.col(name))
         for name, words in (("csp_region", codes.CSP_REGIONS), ("generation", codes.SMETS_GENERATIONS))
@@ -298,19 +313,20 @@ def _service_denominator(standing: pl.DataFrame) -> Tally:
     return _service(standing, "service_denominator", "denominator")
 
 
-CELLS_OF_STANDING: Final[tuple[Callable[[pl.DataFrame], Tally], ...]] = (
-    _visits,
-    _visits_supported,
-    _reporting_delay,
-    _declared_meters,
-    _declarations,
-    _commissionings,
-    _hub_connectivity,
-    _migrations,
-    _credentials_changes,
-    _device_statuses,
-    _service_numerator,
-    _service_denominator,
+# What is counted of the standing events of some records; where none of these stand there is nothing to count.
+CELLS_OF_STANDING: Final[tuple[tuple[Callable[[pl.DataFrame], Tally], tuple[str, ...]], ...]] = (
+    (_visits, ("InstallationVisit",)),
+    (_visits_supported, ("InstallationVisit",)),
+    (_reporting_delay, _SUPPLIERS_OWN),
+    (_declared_meters, ("PortfolioDeclared",)),
+    (_declarations, ("PortfolioDeclared",)),
+    (_commissionings, ("CommissioningCompleted",)),
+    (_hub_connectivity, ("HubConnectivityChanged",)),
+    (_migrations, ("Smets1Migrated",)),
+    (_credentials_changes, ("CredentialsChanged",)),
+    (_device_statuses, ("DeviceStatusChanged",)),
+    (_service_numerator, ("ServiceMeasured",)),
+    (_service_denominator, ("ServiceMeasured",)),
 )
 
 
@@ -318,7 +334,7 @@ def cells_of(standing: pl.DataFrame) -> pl.DataFrame:
     """All cells (`text`, `key`, `value`) to which a frame of standing events adds up."""
     if standing.is_empty():
         return empty_cells()
-    tallies = [count(standing) for count in CELLS_OF_STANDING]
+    there = {codes.RECORDS[code] for code in np.unique(standing["record"].to_numpy())}
+    tallies = [count(_of(standing, *records)) for count, records in CELLS_OF_STANDING if not there.isdisjoint(records)]
     moves = moves_of(standing)
-    tallies += [count(moves) for count in CELLS_OF_MOVES]
-    return pl.concat([tally.frame() for tally in tallies])
+    return cells_of_tallies([*tallies, *(count(moves) for count in CELLS_OF_MOVES)])

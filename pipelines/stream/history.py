@@ -72,7 +72,8 @@ class Histories:
         return distinct(pl.concat(layers))
 
     def _add(self, rows: pl.DataFrame) -> None:
-        self._recent = pl.concat([self._recent, rows])
+        # In one piece: a frame of a hundred pieces of fifty columns is slow to ask anything.
+        self._recent = pl.concat([self._recent, rows], rechunk=True)
         if self._recent.height > max(RECENT_ROWS, self._base.height // 4):
             self._sort(distinct(pl.concat([self._base, self._recent])))
             self._recent = empty_history()

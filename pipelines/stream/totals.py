@@ -5,8 +5,9 @@ several keys; each key gets a share, if need be an empty one, so that after a re
 store may be stale is written again (see design.md in docs/streaming.md, "What a restart may leave").
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final, TypeVar
 
 import numpy as np
@@ -100,6 +101,35 @@ def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Totals of one key that have to be written: cells by text and key, intake by status, rejections by why."""
+
+    key: str
+    fence: int | None
+    cells: Mapping[tuple[str | None, int], int]
+    intake: Mapping[str, int]
+    rejections: Mapping[tuple[str, str], int]
+
+
+def portions_of(due: Sequence[Due], turned_away: Mapping[str, Sequence[QuarantineRow]]) -> list[Portion]:
+    """What is due as portions for the store, with the rows turned away of each key."""
+    # Cells are named all together: a call costs more than the few cells of one key.
+    cells = _named([cell for one in due for cell in one.cells.items()])
+    ends = accumulate(len(one.cells) for one in due)
+    return [
+        Portion(
+            one.key,
+            one.fence,
+            cells.slice(end - len(one.cells), len(one.cells)),
+            _intake(one.key, one.intake),
+            _quarantine([(one.key, record, reason, "", n) for (record, reason), n in one.rejections.items()]),
+            _quarantine(turned_away.get(one.key, ())),
+        )
+        for one, end in zip(due, ends, strict=True)
+    ]
+
+
 @dataclass(slots=True)
 class Totals:
     """What all shares of one key add up to, and which of it has changed since it was last written."""
@@ -138,25 +168,18 @@ class Totals:
         self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
         self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
 
-    def portion(self, fence: int | None, quarantined: Sequence[QuarantineRow], *, totals: bool) -> Portion:
+    def due(self, fence: int | None, *, totals: bool) -> "Due":
         """What has to be written: what has changed (if `totals`), or everything under a new fencing number (None)."""
         if fence is None:
-            cells, intake, rejected = self._cells, self._intake, self._rejections
-        elif totals:
-            cells = {at: self._cells.get(at, 0) for at in self._changed}
-            intake = {at: self._intake.get(at, 0) for at in self._changed_intake}
-            rejected = {at: self._rejections.get(at, 0) for at in self._changed_rejections}
-        else:
-            cells, intake, rejected = {}, {}, {}
-        return Portion(
+            return Due(self.key, fence, self._cells, self._intake, self._rejections)
+        if not totals:
+            return Due(self.key, fence, {}, {}, {})
+        return Due(
             self.key,
             fence,
-            _named(cells),
-            pl.DataFrame(
-                [(self.key, status, records) for status, records in intake.items()], schema=INTAKE_TYPES, orient="row"
-            ),
-            _quarantine([(self.key, record, reason, "", n) for (record, reason), n in rejected.items()]),
-            _quarantine(quarantined),
+            {at: self._cells.get(at, 0) for at in self._changed},
+            {at: self._intake.get(at, 0) for at in self._changed_intake},
+            {at: self._rejections.get(at, 0) for at in self._changed_rejections},
         )
 
     def told(self, record: str, reason: str) -> int:
@@ -177,16 +200,26 @@ def _added(totals: dict[K, int], changes: Iterable[tuple[K, int]]) -> list[K]:
     return named
 
 
-def _named(cells: dict[tuple[str | None, int], int]) -> pl.DataFrame:
+def _named(cells: Sequence[tuple[tuple[str | None, int], int]]) -> pl.DataFrame:
     frame = pl.DataFrame(
         {
-            "text": pl.Series([text for text, _ in cells], dtype=pl.String),
-            "key": pl.Series([key for _, key in cells], dtype=pl.Int64),
-            "value": pl.Series(cells.values(), dtype=pl.Int64),
+            "text": pl.Series([text for (text, _), _ in cells], dtype=pl.String),
+            "key": pl.Series([key for (_, key), _ in cells], dtype=pl.Int64),
+            "value": pl.Series([value for _, value in cells], dtype=pl.Int64),
         }
     )
     return named_cells(frame)
 
 
+def _intake(key: str, intake: Mapping[str, int]) -> pl.DataFrame:
+    columns = {"owner": [key] * len(intake), "status": list(intake), "records": list(intake.values())}
+    return pl.DataFrame(columns, schema=INTAKE_TYPES)
+
+
 def _quarantine(rows: Sequence[QuarantineRow]) -> pl.DataFrame:
+    if not rows:
+        return _NONE_TURNED_AWAY
     return quarantine.with_sentences(pl.DataFrame(list(rows), schema=quarantine.ROW_TYPES, orient="row"))
+
+
+_NONE_TURNED_AWAY: Final = quarantine.with_sentences(pl.DataFrame(schema=quarantine.ROW_TYPES))

@@ -39,7 +39,7 @@ from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import pack, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
-from pipelines.stream.totals import QuarantineRow, Totals, shares_of_fold, shares_of_outcome
+from pipelines.stream.totals import QuarantineRow, Totals, portions_of, shares_of_fold, shares_of_outcome
 
 TO_TOTALS: Final = "totals"
 # Messages older than this are being caught up with.
@@ -344,10 +344,8 @@ class KeepTotals(beam.DoFn):
         begin = time.monotonic()
         # Rows that were turned away are nowhere else; totals can wait, but for the first of a worker.
         wanted = {key for key, held in keys.items() if key in self._wanted or held.fence is None}
-        portions = [
-            held.value.portion(held.fence, self._turned_away.get(key, []), totals=key in wanted)
-            for key, held in keys.items()
-        ]
+        due = [held.value.due(held.fence, totals=key in wanted) for key, held in keys.items()]
+        portions = portions_of(due, self._turned_away)
         fences = self._sink.write([held.value for held in keys.values()], portions)
         for key, held in keys.items():
             held.fence = fences[key]
