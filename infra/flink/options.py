@@ -18,6 +18,9 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--streaming",
         "--parallelism=2",
         "--sdk_worker_parallelism=2",
+        # The log's reader is split by this, and otherwise by topic: then each looks in vain for ten milliseconds before
+        # another's message is taken.
+        "--max_parallelism=2",
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': boot_command()})}",
         # Bundles end by time while live, and by number in catching up.
