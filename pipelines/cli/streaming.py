@@ -102,6 +102,7 @@ def _new(
     if snapshot is not None:
         snapshot.require(key.key_id)
     begin = _begin(log, snapshot)
+    _warn_of_many_readers(sum(map(len, begin.values())))
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z"
     record = StreamRecord(
         run_id,
@@ -117,6 +118,16 @@ def _new(
     _enter(opened, record, key, snapshot)
     keep(home, record)
     return record
+
+
+def _warn_of_many_readers(partitions: int) -> None:
+    from pipelines.stream.starting import MANY_READERS, readers_of
+
+    if (readers := readers_of(partitions)) > MANY_READERS:
+        say(
+            f"The log has {partitions} partitions, which Beam reads with {readers} readers: the stream will be slow. "
+            "An even number is read with two; give one topic another partition."
+        )
 
 
 def _begin(log: "KafkaSettings", snapshot: "Snapshot | None") -> "Offsets":

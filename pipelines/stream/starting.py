@@ -17,6 +17,10 @@ from pipelines.stream.settings import StreamSettings
 
 FILE_PROVIDER: Final = "org.apache.kafka.common.config.provider.FileConfigProvider"
 JAAS_KEY: Final = "jaas"
+# Beam's parallelism (infra/flink/options.py).
+READERS: Final = 2
+# Each reader without a message is waited for before another's is taken.
+MANY_READERS: Final = 4
 
 
 class StreamError(Exception):
@@ -47,6 +51,11 @@ def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[
             "sasl.jaas.config": f"${{file:{secrets}:{JAAS_KEY}}}",
         }
     return config
+
+
+def readers_of(partitions: int) -> int:
+    """How many readers Beam's source makes of a log's partitions: two, or more until they share them evenly."""
+    return next((readers for readers in range(READERS, partitions) if partitions % readers == 0), partitions)
 
 
 def jaas_line(settings: KafkaSettings) -> str:
