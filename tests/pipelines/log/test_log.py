@@ -106,7 +106,7 @@ def test_a_topic_that_there_is_not_is_told(broker: Broker, topic: str) -> None:
 
 
 def test_a_group_stands_where_it_was_put(broker: Broker) -> None:
-    offsets = {"supplier.BGAS": {"0": 7}, "dcc": {"0": 0}}
+    offsets = {"supplier.BGAS": {"0": 7}, "dcc": {"0": 0, "1": 0}}
     set_group(broker.settings, "rollout-test", offsets)
     assert group_offsets(broker.settings, "rollout-test") == offsets
     set_group(broker.settings, "rollout-test", {"dcc": end_offsets(broker.settings, ["dcc"])["dcc"]})
