@@ -126,10 +126,10 @@ from pipelines.log import producing
 from pipelines.log.connection import KafkaSettings, LogError
 producing.DELIVERY_MS = 31_000
 producer = producing.Producer(KafkaSettings(sys.argv[1]))
-producer.send("dcc", None, b"before")
+producer.send("supplier.BGAS", None, b"before")
 producer.flush()
 os.kill(int(sys.argv[2]), signal.SIGKILL)
-producer.send("dcc", None, b"after")
+producer.send("supplier.BGAS", None, b"after")
 try:
     producer.flush()
 except LogError as error:
@@ -152,4 +152,4 @@ def test_a_broker_that_goes_away_is_told_and_what_was_on_its_way_is_given_up(tmp
         ]
         # The broker's own files are whole: it goes on with what it had acknowledged.
         broker.up()
-        assert end_offsets(broker.settings, ["dcc"]) == {"dcc": {"0": 1}}
+        assert end_offsets(broker.settings, ["supplier.BGAS"]) == {"supplier.BGAS": {"0": 1}}
