@@ -131,6 +131,13 @@ def open_snapshot(folder: Path) -> Snapshot:
         raise SnapshotError(f"The snapshot in {folder} cannot be read: {error}.") from error
 
 
+def occurs(numbers: Meters, meters: Meters) -> npt.NDArray[np.bool_]:
+    """Which numbers are among some sorted, distinct meters: a search for each number, however many meters there are."""
+    if not len(meters):
+        return np.zeros(len(numbers), dtype=bool)
+    return meters[np.minimum(np.searchsorted(meters, numbers), len(meters) - 1)] == numbers
+
+
 def _batches_of(path: str, meters: Meters) -> "list[pa.RecordBatch]":
     """The rows of some meters of one shard's file: a piece of each batch that has any."""
     first = _first(path)
@@ -139,13 +146,11 @@ def _batches_of(path: str, meters: Meters) -> "list[pa.RecordBatch]":
     # A meter's rows may begin in the batch before the first that begins with it, and go on over several.
     begin = np.maximum(np.searchsorted(first, meters, side="left") - 1, 0)
     end = np.searchsorted(first, meters, side="right")
-    steps = np.bincount(begin[begin < end], minlength=len(first) + 1) - np.bincount(
-        end[begin < end], minlength=len(first) + 1
-    )
+    begun, ended = (np.bincount(places, minlength=len(first) + 1) for places in (begin, np.maximum(begin, end)))
     pieces = []
-    for number in np.flatnonzero(np.cumsum(steps)).tolist():
+    for number in np.flatnonzero(np.cumsum(begun - ended)).tolist():
         batch, ordered = _batch(path, number)
-        found = np.flatnonzero(np.isin(ordered, meters))
+        found = np.flatnonzero(occurs(ordered, meters))
         if len(found):
             pieces.append(batch.take(pa.array(found)))
     return pieces

@@ -18,8 +18,8 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--streaming",
         "--parallelism=2",
         "--sdk_worker_parallelism=2",
-        # The log's reader is split by this, and otherwise by topic: then each looks in vain for ten milliseconds before
-        # another's message is taken.
+        # The log has at least so many readers, and so many if they share its partitions evenly (starting.readers_of);
+        # each without a message is waited for.
         "--max_parallelism=2",
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': boot_command()})}",

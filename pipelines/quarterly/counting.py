@@ -46,11 +46,11 @@ class Tally:
 
 
 def cells_of_tallies(tallies: Sequence[Tally]) -> pl.DataFrame:
-    """Tallies as cells (`text`, `key`, `value`), added up; each measure is in one tally."""
+    """Tallies, some without text, as cells (`text`, `key`, `value`), added up; each measure is in one tally."""
     plain = [tally for tally in tallies if tally.texts is None]
     keys, sums = summed_by_key(
-        np.concatenate([np.empty(0, dtype=np.int64), *(tally.keys for tally in plain)]),
-        np.concatenate([np.empty(0, dtype=np.int64), *(tally.each for tally in plain)]),
+        np.concatenate([tally.keys for tally in plain]),
+        np.concatenate([tally.each for tally in plain]),
     )
     without_text = pl.DataFrame(
         {"text": pl.Series([None], dtype=pl.String).new_from_index(0, len(keys)), "key": keys, "value": sums}

@@ -17,8 +17,7 @@ import polars as pl
 from pipelines.fold import empty_history, meters_of
 from pipelines.history.copies import distinct
 from pipelines.shards import shard_of
-
-Meters = npt.NDArray[np.uint64]
+from pipelines.snapshot import Meters, occurs
 
 # Looking through so many unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000
@@ -49,7 +48,7 @@ class Histories:
         with self._alone:
             layers = [
                 self._base[_places(self._base_meters, meters)],
-                self._recent.filter(_occurs(self._recent, meters)),
+                self._recent.filter(pl.Series(occurs(self._recent["meter_a"].to_numpy(), meters))),
             ]
             self._add(events)
         if self.baseline is not None:
@@ -85,10 +84,6 @@ class Histories:
 
 def _of_shard(rows: pl.DataFrame, shard: int, shards: int) -> pl.Series:
     return shard_of(rows, shards) == shard
-
-
-def _occurs(rows: pl.DataFrame, meters: Meters) -> pl.Series:
-    return pl.Series(np.isin(rows["meter_a"].to_numpy(), meters))
 
 
 def _places(ordered: Meters, wanted: Meters) -> npt.NDArray[np.int64]:
