@@ -37,18 +37,23 @@ def source_topics() -> tuple[str, ...]:
     return tuple(topic_of(source_id) for source_id in sources())
 
 
-def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
-    """Every source has its topic and its topic of rejections; gives those that were made. Raises LogError.
+def partitions_wanted(topic: str, least: int = 1) -> int:
+    """How many partitions a topic is made with.
 
     The DCC, which sends half of all events, has a partition more. That also makes them an even number, as the stream's
     two readers need: Beam's source makes as many readers as divide the partitions evenly, up to one for each.
     """
+    return least + (topic == DCC_TOPIC)
+
+
+def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
+    """Every source has its topic and its topic of rejections; gives those that were made. Raises LogError."""
     wanted = [*source_topics(), *(rejected_topic(source_id) for source_id in sources())]
     with administering(settings, "make topics") as admin:
         missing = sorted(set(wanted) - set(admin.list_topics()))
         if missing:
             new = [
-                NewTopic(name, partitions + (name == DCC_TOPIC), 1, topic_configs=dict(CONFIGURATION))
+                NewTopic(name, partitions_wanted(name, partitions), 1, topic_configs=dict(CONFIGURATION))
                 for name in missing
             ]
             _create(admin, new)

@@ -11,7 +11,7 @@ import yaml
 
 from infra.kafka.access import Right, rights_of_pipeline, rights_of_source
 from pipelines.log.connection import LogEnvironment
-from pipelines.log.topics import CONFIGURATION
+from pipelines.log.topics import CONFIGURATION, partitions_wanted
 from tests.infra.documents import INFRA, document, documents, faults
 from tests.infra.local import HOME, broker_properties, flink_configuration, flink_version, java_command, version_in
 
@@ -209,7 +209,7 @@ def test_topics_are_made_as_the_stream_would_make_them() -> None:
     assert set(topics) == {"dcc", "rejected.SDCC", "supplier.BGAS", "rejected.BGAS"}
     for name, topic in topics.items():
         assert {key: str(value) for key, value in topic["spec"]["config"].items()} == CONFIGURATION
-        assert topic["spec"]["partitions"] == 1
+        assert topic["spec"]["partitions"] == partitions_wanted(name)
         assert topic["metadata"]["name"] == name.lower()
 
 
