@@ -106,14 +106,15 @@ def catch_up(meters: int = 80_000, single: Annotated[bool, typer.Option("--singl
             here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", url)
             running = time.time()
             last = watcher.wait_for(records, 900)
-        first = next(at for at, count in watcher.seen if count)
+        first, counted = next((at, count) for at, count in watcher.seen if count)
         told = _checkpoints(here)
         here.rollout("stream", "stop")
         half = next(at for at, count in watcher.seen if count >= records // 2)
         typer.echo(
             f"catch-up, {'one event a message' if single else 'blocks'}: {records:,} records, "
-            f"{records / (last - running):,.0f}/s from the start, {records / (last - first):,.0f}/s from the first "
-            f"count in the ledger, {records / 2 / max(last - half, 0.1):,.0f}/s in the second half; {told}"
+            f"{records / (last - running):,.0f}/s from the start, {(records - counted) / (last - first):,.0f}/s "
+            f"after the first count in the ledger (of {counted:,}), {records / 2 / max(last - half, 0.1):,.0f}/s in "
+            f"the second half; {told}"
         )
 
 

@@ -1,9 +1,9 @@
 """The histories of all meters that a worker has, in its memory: found by meter, grown by what arrives.
 
-Three layers, each searched for the touched meters only: the snapshot that the stream went on from (immutable, on
-disk), `base` (sorted by meter) and `recent` (what came since the base was sorted). Rows of equal content may lie in
-several layers; they are made one when they are read. All shards lie together, since a search costs about the same for
-one meter as for hundreds.
+Layers, each searched for the touched meters only: the snapshot that the stream went on from (immutable, on disk), runs
+sorted by meter, the oldest the largest, and `recent`, the few unsorted rows that came last. Rows of equal content may
+lie in several layers; they are made one when they are read. All shards lie together, since a search costs about the
+same for one meter as for hundreds.
 """
 
 import threading
@@ -21,6 +21,8 @@ from pipelines.snapshot import Meters, occurs
 
 # Looking through so many unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000
+# Each search goes through all runs; fewer runs are sorted again more often.
+MOST_RUNS: Final = 8
 
 
 class Baseline(Protocol):
@@ -31,14 +33,29 @@ class Baseline(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Rows sorted by meter, and the meters."""
+
+    rows: pl.DataFrame
+    meters: Meters
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> "_Run":
+        ordered = rows.sort("meter_a")
+        return cls(ordered, ordered["meter_a"].to_numpy())
+
+    def of_meters(self, meters: Meters) -> pl.DataFrame:
+        return self.rows[_places(self.meters, meters)]
+
+
 @dataclass(slots=True)
 class Histories:
     """The histories of the meters of some shards, by meter. Steps that run side by side may share one."""
 
     shards: int
     baseline: Baseline | None = None
-    _base: pl.DataFrame = field(default_factory=empty_history)
-    _base_meters: Meters = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    _runs: list[_Run] = field(default_factory=list)
     _recent: pl.DataFrame = field(default_factory=empty_history)
     _alone: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,7 +64,7 @@ class Histories:
         meters = np.unique(events["meter_a"].to_numpy())
         with self._alone:
             layers = [
-                self._base[_places(self._base_meters, meters)],
+                *(run.of_meters(meters) for run in self._runs),
                 self._recent.filter(pl.Series(occurs(self._recent["meter_a"].to_numpy(), meters))),
             ]
             self._add(events)
@@ -59,27 +76,38 @@ class Histories:
     def replace(self, shard: int, rows: pl.DataFrame) -> None:
         """These rows, and no others since the baseline, are the history of a shard."""
         with self._alone:
-            if _of_shard(self._base, shard, self.shards).any():
-                self._sort(self._base.filter(~_of_shard(self._base, shard, self.shards)))
-            self._recent = self._recent.filter(~_of_shard(self._recent, shard, self.shards))
+            others = [layer.filter(~_of_shard(layer, shard, self.shards)) for layer in self._layers()]
+            if sum(layer.height for layer in others) < sum(layer.height for layer in self._layers()):
+                self._runs, self._recent = [], empty_history()
+                self._add(pl.concat(others))
             self._add(rows)
 
     def since_baseline(self, shard: int) -> pl.DataFrame:
         """All rows of a shard that came since the baseline, equal content in one row."""
         with self._alone:
-            layers = [rows.filter(_of_shard(rows, shard, self.shards)) for rows in (self._base, self._recent)]
+            layers = [layer.filter(_of_shard(layer, shard, self.shards)) for layer in self._layers()]
         return distinct(pl.concat(layers))
+
+    def _layers(self) -> list[pl.DataFrame]:
+        return [*(run.rows for run in self._runs), self._recent]
 
     def _add(self, rows: pl.DataFrame) -> None:
         # In one piece: a frame of a hundred pieces of fifty columns is slow to ask anything.
         self._recent = pl.concat([self._recent, rows], rechunk=True)
-        if self._recent.height > max(RECENT_ROWS, self._base.height // 4):
-            self._sort(distinct(pl.concat([self._base, self._recent])))
+        if self._recent.height > RECENT_ROWS:
+            self._runs.append(_Run.of(self._recent))
             self._recent = empty_history()
+            self._merge()
 
-    def _sort(self, rows: pl.DataFrame) -> None:
-        self._base = rows.sort("meter_a")
-        self._base_meters = self._base["meter_a"].to_numpy()
+    def _merge(self) -> None:
+        """Of too many runs the younger ones become one, with the oldest too where that is not much larger."""
+        if len(self._runs) > MOST_RUNS:
+            oldest, *younger = self._runs
+            rows = pl.concat([run.rows for run in younger])
+            if oldest.rows.height < 2 * rows.height:
+                self._runs = [_Run.of(distinct(pl.concat([oldest.rows, rows])))]
+            else:
+                self._runs = [oldest, _Run.of(rows)]
 
 
 def _of_shard(rows: pl.DataFrame, shard: int, shards: int) -> pl.Series:

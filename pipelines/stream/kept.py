@@ -21,8 +21,8 @@ class Kept(Generic[V]):
     """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
 
     `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `fence` is for who writes the value somewhere: None until the first time since it was loaded. `waits` says whether
-    the key has more that waits in another state: None until somebody has looked.
+    `fence` is for who writes the value somewhere: None until the first time since it was loaded. `waits` says for how
+    long in seconds more that the key has waits in another state: 0 if there is none, None until somebody has looked.
     """
 
     value: V
@@ -31,7 +31,7 @@ class Kept(Generic[V]):
     size: int = 0
     segments: int = 0
     fence: int | None = None
-    waits: bool | None = None
+    waits: float | None = None
 
     @property
     def is_long(self) -> bool:

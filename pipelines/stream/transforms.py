@@ -1,8 +1,8 @@
 """The Beam half of the stream's steps: what is keyed, kept in state and armed; the pure halves do the work.
 
-Live, every bundle is counted and written at once. In catching up, events wait in state until a timer counts many in
-one go: counting a meter costs about the same for one new event as for ten. The older messages are, the longer they
-wait, up to a limit: who has waited for an hour may wait half a minute more.
+A few live events are counted and written at once. Where they come in number, they wait in state for up to a second, and
+a timer counts them in one go: counting a meter costs about the same for one new event as for ten. In catching up, the
+older messages are, the longer they wait, up to a limit: who has waited for an hour may wait half a minute more.
 """
 
 import logging
@@ -44,9 +44,13 @@ from pipelines.stream.totals import QuarantineRow, Totals, portions_of, shares_o
 TO_TOTALS: Final = "totals"
 # Messages older than this are being caught up with.
 LIVE_SECONDS: Final = 5.0
-# They wait for about this share of their age to be counted together, and so long at most.
-WAIT_OF_AGE: Final = 0.1
-WAITS: Final = (1.0, 3.0, 10.0, 30.0)
+# More events than these in a bundle of a fifth of a second are worth waiting for the next ones.
+FEW_EVENTS: Final = 100
+# How long those wait; what is counted then is written without another wait.
+BRISK_SECONDS: Final = 1.0
+# The old ones wait for about this share of their age to be counted together, and so long at most.
+WAIT_OF_AGE: Final = 0.4
+WAITS: Final = (BRISK_SECONDS, 3.0, 10.0, 30.0)
 # Totals that have waited to be counted wait so long at most to be written together.
 WRITE_SECONDS: Final = 5.0
 # Packed events counted in one go, some 30 bytes each; a count takes about a kilobyte a row while it lasts.
@@ -116,13 +120,14 @@ class TakeMessages(beam.DoFn):
             return []
         begin, messages = time.monotonic(), self._held
         self._held, self._bytes = [], 0
-        wait = wait_of(time.time() - max(message.received_at for message in messages) / 1000)
         for topic, partition, offset in {(m.topic, m.partition): m[:3] for m in messages}.values():
             self._positions.note(topic, partition, offset)
         formed = form(messages)
         verdict = validate.judge(formed.blocks, self._key, self._checker.check_records)
         outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
         self._count(len(messages), outcome, begin)
+        age = time.time() - max(message.received_at for message in messages) / 1000
+        wait = wait_of(age, verdict.accepted.height)
         return [
             *((shard, (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, self._settings.shards)),
             *(
@@ -140,9 +145,11 @@ class TakeMessages(beam.DoFn):
         self._seconds.update(int((time.monotonic() - begin) * 1000))
 
 
-def wait_of(age: float) -> float:
-    """The seconds that events wait to be counted with others, by the age in seconds of the newest beside them."""
-    return 0.0 if age < LIVE_SECONDS else min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
+def wait_of(age: float, events: int) -> float:
+    """The seconds that so many events of a bundle wait to be counted with others, the newest `age` seconds old."""
+    if age < LIVE_SECONDS:
+        return BRISK_SECONDS if events > FEW_EVENTS else 0.0
+    return min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
 
 
 SEGMENTS: Final = BagStateSpec("segments", BytesCoder())
@@ -213,8 +220,8 @@ class FoldShards(beam.DoFn):
             self._take(shard, history, state, arrived, [packed])
             return
         arrived.add(packed)
-        if not history.waits:
-            history.waits = True
+        if not history.waits or wait < history.waits:
+            history.waits = wait
             changed(history, state)
             timer.set(next_multiple(wait))
 
@@ -230,7 +237,7 @@ class FoldShards(beam.DoFn):
         history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
         # Every look at a state waits for Flink's answer; so one at the token tells of all that the worker remembers.
         if history.waits is None:
-            history.waits = any(True for _ in arrived.read())
+            history.waits = WAITS[-1] if any(True for _ in arrived.read()) else 0.0
         return history
 
     def _take(self, shard: int, history: Kept[Histories], state: State, arrived: Any, packed: list[bytes]) -> None:
@@ -239,7 +246,8 @@ class FoldShards(beam.DoFn):
         if not come:
             return
         if history.waits:
-            history.waits = False
+            self._wait = min(self._wait, history.waits)
+            history.waits = 0.0
             arrived.clear()
         self._come.setdefault(shard, []).extend(come)
         append(history, state, come[0] if len(come) == 1 else pack(distinct(unpack(come))), lambda: self._whole(shard))
@@ -274,7 +282,8 @@ class FoldShards(beam.DoFn):
         if int(counted.intake["records"].sum()) != records:
             self._broken.inc()
             LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
-        shares = shares_of_fold(counted, after["source"].unique().to_list(), self._wait)
+        wait = self._wait if self._wait > BRISK_SECONDS else 0.0
+        shares = shares_of_fold(counted, after["source"].unique().to_list(), wait)
         self._out += [(key, pickle.dumps(share)) for key, share in shares.items()]
         self._come, self._bytes = {}, 0
         self._counted.inc(records)

@@ -22,7 +22,7 @@ from pipelines.stream import kept, transforms
 from pipelines.stream.packing import pack_by_shard
 from pipelines.stream.settings import StreamSettings, histories_of
 from pipelines.stream.sink import LIFTED, REJECTED, Sink
-from pipelines.stream.transforms import WAITS, FoldShards, KeepTotals, wait_of
+from pipelines.stream.transforms import BRISK_SECONDS, FEW_EVENTS, WAITS, FoldShards, KeepTotals, wait_of
 from tests.builders import ACME, BOLT, Event, amend, installed, removed, void
 from tests.oracle.event import Outcome
 from tests.pipelines.columnar import by_oracle, by_reason, cells_by_key, identified, unequal
@@ -226,7 +226,8 @@ def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_cou
     with pytest.MonkeyPatch.context() as patch:
         if compacts:
             patch.setattr(kept, "MOST_SEGMENTS", 1)
-            patch.setattr("pipelines.stream.history.RECENT_ROWS", 3)
+            patch.setattr("pipelines.stream.history.RECENT_ROWS", 2)
+            patch.setattr("pipelines.stream.history.MOST_RUNS", 2)
             patch.setattr(transforms, "MOST_BYTES", 3_000)
             patch.setattr(transforms, "SEGMENT_ROWS", 2)
         losses = 0
@@ -291,10 +292,32 @@ def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (60.0, 3.0), (120.0, 10.0), (86_400.0, 30.0)]
+    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (15.0, 3.0), (30.0, 10.0), (86_400.0, 30.0)]
 )
 def test_older_messages_wait_longer_up_to_a_limit(age: float, wait: float) -> None:
-    assert wait_of(age) == wait
+    assert wait_of(age, 1) == wait
+
+
+def test_live_events_in_number_wait_for_a_second() -> None:
+    assert wait_of(1.0, FEW_EVENTS) == 0.0
+    assert wait_of(1.0, FEW_EVENTS + 1) == BRISK_SECONDS
+
+
+def test_what_waited_for_a_second_is_written_at_once(job: Job) -> None:
+    events = [installed()]
+    job.take(identified(events), BRISK_SECONDS)
+    assert job.store.standing(RUN)[0].is_empty()
+    job.fold_due()
+    assert wrong(job.store, by_oracle(events)) == []
+
+
+def test_who_may_wait_less_makes_all_of_the_shard_due_earlier(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms.time, "time", lambda: 1_000_003.5)
+    job.take(identified([installed()]), WAITS[-1])
+    (at,) = job.folds.values()
+    assert at.timer.due == 1_000_020
+    job.take(identified([removed()]), BRISK_SECONDS)
+    assert at.timer.due == 1_000_004
 
 
 def test_all_keys_that_wait_as_long_are_due_at_one_moment(job: Job) -> None:
