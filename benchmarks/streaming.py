@@ -106,6 +106,11 @@ def catch_up(meters: int = 80_000, single: Annotated[bool, typer.Option("--singl
             here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", url)
             running = time.time()
             last = watcher.wait_for(records, 900)
+        _say(
+            "; ".join(
+                f"{count:,} after {at - running:.0f} s" for at, count in watcher.seen[:: len(watcher.seen) // 20 + 1]
+            )
+        )
         first, counted = next((at, count) for at, count in watcher.seen if count)
         told = _checkpoints(here)
         here.rollout("stream", "stop")

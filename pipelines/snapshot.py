@@ -1,9 +1,9 @@
 """A snapshot: what a bounded run leaves so that a stream can go on from it.
 
 A folder with `snapshot.json` (what it is and how far it read), one Arrow file a shard that has any meter, with the
-shard's history sorted by meter in compressed batches, and the run's cells, intake and quarantine. The histories are
-read through the memory map, and only the batches in which touched meters lie. The folder takes its name when all of it
-is written.
+shard's history sorted by meter, and the run's cells, intake and quarantine. The histories are not compressed, some 250
+bytes a row, so that the rows of a meter are read through the memory map and no others. The folder takes its name when
+all of it is written.
 """
 
 import functools
@@ -24,11 +24,7 @@ from pipelines import versions
 from pipelines.fold import empty_history
 
 MANIFEST: Final = "snapshot.json"
-# A batch is read whole for one of its meters.
-BATCH_ROWS: Final = 256
-BATCHES_IN_MEMORY: Final = 2_048
 LEDGER: Final = ("cells", "intake", "quarantine")
-_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 Meters = npt.NDArray[np.uint64]
 # For every topic, the offset of each partition (as text) up to which, exclusively, it was read.
 Offsets = dict[str, dict[str, int]]
@@ -60,15 +56,13 @@ def shard_path(folder: Path, shard: int) -> Path:
 
 def write_shard(folder: Path, shard: int, history: pl.DataFrame) -> None:
     """The history of a shard lies in the folder, sorted by meter."""
-    ordered = history.sort("meter_a", "meter_b")
-    table = ordered.to_arrow(compat_level=pl.CompatLevel.oldest())
+    ordered = history.sort("meter_a", "meter_b").rechunk()
+    (batch,) = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
     with (
         pa.OSFile(str(shard_path(folder, shard)), "wb") as file,
-        pa.ipc.new_file(file, table.schema, options=_OPTIONS) as writer,
+        pa.ipc.new_file(file, batch.schema) as writer,
     ):
-        writer.write_table(table, max_chunksize=BATCH_ROWS)
-    first = ordered["meter_a"].gather_every(BATCH_ROWS).to_numpy()
-    np.save(shard_path(folder, shard).with_suffix(".npy"), first)
+        writer.write_batch(batch)
 
 
 def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.DataFrame]) -> None:
@@ -95,10 +89,11 @@ class Snapshot:
         """History rows whose `meter_a` is one of the sorted, distinct numbers."""
         shards = meters % np.uint64(self.manifest.shards)
         paths = [(str(shard_path(self.folder, int(shard))), meters[shards == shard]) for shard in np.unique(shards)]
-        batches = [batch for path, wanted in paths for batch in _batches_of(path, wanted)]
+        found = [_rows_in(path, wanted) for path, wanted in paths]
+        batches = [batch for batch in found if batch is not None]
         if not batches:
             return empty_history()
-        frame: Any = pl.from_arrow(pa.Table.from_batches(batches))
+        frame: Any = pl.from_arrow(pa.Table.from_batches(batches).combine_chunks())
         return pl.concat([empty_history(), frame])
 
     def ledger(self) -> tuple[pl.DataFrame, ...]:
@@ -138,37 +133,24 @@ def occurs(numbers: Meters, meters: Meters) -> npt.NDArray[np.bool_]:
     return meters[np.minimum(np.searchsorted(meters, numbers), len(meters) - 1)] == numbers
 
 
-def _batches_of(path: str, meters: Meters) -> "list[pa.RecordBatch]":
-    """The rows of some meters of one shard's file: a piece of each batch that has any."""
-    first = _first(path)
-    if not len(first):
-        return []
-    # A meter's rows may begin in the batch before the first that begins with it, and go on over several.
-    begin = np.maximum(np.searchsorted(first, meters, side="left") - 1, 0)
-    end = np.searchsorted(first, meters, side="right")
-    begun, ended = (np.bincount(places, minlength=len(first) + 1) for places in (begin, np.maximum(begin, end)))
-    pieces = []
-    for number in np.flatnonzero(np.cumsum(begun - ended)).tolist():
-        batch, ordered = _batch(path, number)
-        found = np.flatnonzero(occurs(ordered, meters))
-        if len(found):
-            pieces.append(batch.take(pa.array(found)))
-    return pieces
+def places(ordered: Meters, meters: Meters) -> npt.NDArray[np.int64]:
+    """Positions of all the given meters among ordered numbers, each as often as it occurs."""
+    first = np.searchsorted(ordered, meters, side="left")
+    counts = np.searchsorted(ordered, meters, side="right") - first
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(first, counts) + within
+
+
+def _rows_in(path: str, meters: Meters) -> "pa.RecordBatch | None":
+    """The rows of some meters of one shard's file, if it has any."""
+    history = _history(path)
+    if history is None:
+        return None
+    found = places(history.column("meter_a").to_numpy(), meters)
+    return history.take(pa.array(found)) if len(found) else None
 
 
 @functools.cache
-def _first(path: str) -> Meters:
-    """The smallest `meter_a` of each batch of a shard's file, in order; none where the shard has no history."""
-    found = Path(path).with_suffix(".npy")
-    return np.load(found) if found.exists() else np.empty(0, dtype=np.uint64)
-
-
-@functools.cache
-def _file(path: str) -> "pa.ipc.RecordBatchFileReader":
-    return pa.ipc.open_file(pa.memory_map(path))
-
-
-@functools.lru_cache(maxsize=BATCHES_IN_MEMORY)
-def _batch(path: str, number: int) -> "tuple[pa.RecordBatch, Meters]":
-    batch = _file(path).get_batch(number)
-    return batch, batch.column("meter_a").to_numpy(zero_copy_only=False)
+def _history(path: str) -> "pa.RecordBatch | None":
+    """All rows of a shard's file, on disk; None where the shard has no history."""
+    return pa.ipc.open_file(pa.memory_map(path)).get_batch(0) if Path(path).exists() else None

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipelines.fold import empty_history, meters_of
 from pipelines.history.copies import distinct
 from pipelines.shards import shard_of
-from pipelines.snapshot import Meters, occurs
+from pipelines.snapshot import Meters, occurs, places
 
 # Looking through so many unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000
@@ -46,7 +45,7 @@ class _Run:
         return cls(ordered, ordered["meter_a"].to_numpy())
 
     def of_meters(self, meters: Meters) -> pl.DataFrame:
-        return self.rows[_places(self.meters, meters)]
+        return self.rows[places(self.meters, meters)]
 
 
 @dataclass(slots=True)
@@ -112,11 +111,3 @@ class Histories:
 
 def _of_shard(rows: pl.DataFrame, shard: int, shards: int) -> pl.Series:
     return shard_of(rows, shards) == shard
-
-
-def _places(ordered: Meters, wanted: Meters) -> npt.NDArray[np.int64]:
-    """Positions of all wanted numbers in an ordered array, each as often as it occurs."""
-    first = np.searchsorted(ordered, wanted, side="left")
-    counts = np.searchsorted(ordered, wanted, side="right") - first
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(first, counts) + within

@@ -34,6 +34,7 @@ from pipelines.outcome import Outcome, of_losses, of_verdict
 from pipelines.pseudonym import Key
 from pipelines.source.messages import form
 from pipelines.stream import settings as s
+from pipelines.stream.dealing import keys_of, shard_of_key
 from pipelines.stream.history import Histories
 from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import pack, pack_by_shard, unpack
@@ -127,9 +128,9 @@ class TakeMessages(beam.DoFn):
         outcome = Outcome.of([of_verdict(verdict), of_losses(formed.losses)])
         self._count(len(messages), outcome, begin)
         age = time.time() - max(message.received_at for message in messages) / 1000
-        wait = wait_of(age, verdict.accepted.height)
+        wait, keys = wait_of(age, verdict.accepted.height), keys_of(self._settings.shards)
         return [
-            *((shard, (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, self._settings.shards)),
+            *((keys[shard], (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, len(keys))),
             *(
                 TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
                 for key, share in shares_of_outcome(outcome, wait).items()
@@ -212,8 +213,8 @@ class FoldShards(beam.DoFn):
         timer: Any = FOLD_TIMER,
     ) -> None:
         """Takes live events into the history at once; others wait for the timer."""
-        shard, (wait, packed) = element
-        state = State(segments, token)
+        key, (wait, packed) = element
+        shard, state = shard_of_key(key, self._settings.shards), State(segments, token)
         history = self._history(shard, state, arrived)
         if not wait:
             self._wait = 0.0
@@ -227,10 +228,10 @@ class FoldShards(beam.DoFn):
 
     @on_timer(FOLD_DUE)
     def due(
-        self, shard: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, arrived: Any = ARRIVED_OF
+        self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, arrived: Any = ARRIVED_OF
     ) -> None:
         """Takes what has waited."""
-        state = State(segments, token)
+        shard, state = shard_of_key(key, self._settings.shards), State(segments, token)
         self._take(shard, self._history(shard, state, arrived), state, arrived, [])
 
     def _history(self, shard: int, state: State, arrived: Any) -> Kept[Histories]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import kafka.admin
 import pytest
+from apache_beam.coders import VarIntCoder
 from kafka import KafkaProducer
 
 from infra.flink import cluster, jobs
@@ -18,6 +19,7 @@ from infra.kafka.cluster import NAME as KAFKA
 from infra.kafka.cluster import place_of
 from infra.processes import members, running
 from infra.settings import ClusterSettings
+from pipelines.stream.dealing import keys_of
 from tests.infra.counting import counted, expected, submit
 from tests.infra.programs import lives, soon
 from tests.pipelines.cli.commands import ROLLOUT, environment
@@ -110,6 +112,15 @@ def topic(clusters: Clusters, name: str) -> str:
     admin.create_topics([kafka.admin.NewTopic(name, 1, 1, topic_configs={"retention.ms": "-1"})])
     admin.close()
     return name
+
+
+def test_flink_deals_shards_as_their_keys_were_chosen_for(clusters: Clusters) -> None:
+    keys = [key for shards in (8, 24, 600) for key in keys_of(shards, 2)]
+    codes = [VarIntCoder().encode(key).hex() for key in keys]
+    jars = Folders(clusters.home).flink / "lib" / "*"
+    command = ["java", "-cp", str(jars), str(Path(__file__).with_name("Dealt.java")), "2", *codes]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert told == [str(shard % 2) for shards in (8, 24, 600) for shard in range(shards)]
 
 
 def test_what_runs_is_told_and_goes_on_when_it_is_started_again(clusters: Clusters) -> None:

@@ -47,4 +47,4 @@ def test_an_option_that_is_given_takes_the_place_of_ours() -> None:
     options = beam_options(SETTINGS, "stream-1", ["--parallelism=1", "--savepoint_path=file:///x"])
     assert value_of(options, "--parallelism") == "1"
     assert value_of(options, "--savepoint_path") == "file:///x"
-    assert value_of(options, "--sdk_worker_parallelism") == "2"
+    assert value_of(options, "--sdk_worker_parallelism") == "4"

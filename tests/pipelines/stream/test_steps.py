@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pipelines.log.producing import Headers
 from pipelines.store import Store, open_store
 from pipelines.stream import kept, transforms
+from pipelines.stream.dealing import keys_of
 from pipelines.stream.packing import pack_by_shard
 from pipelines.stream.settings import StreamSettings, histories_of
 from pipelines.stream.sink import LIFTED, REJECTED, Sink
@@ -136,7 +137,7 @@ class Job:
         step = self._fold_step()
         for shard, packed in pack_by_shard(events, self.shards):
             at = self.folds.setdefault(shard, States())
-            step.process((shard, (wait, packed)), at.segments, at.token, at.arrived, at.timer)
+            step.process((keys_of(self.shards)[shard], (wait, packed)), at.segments, at.token, at.arrived, at.timer)
         self._keep(step)
 
     def fold_due(self) -> None:
@@ -145,7 +146,7 @@ class Job:
         for shard, at in self.folds.items():
             if at.timer.due is not None:
                 at.timer.due = None
-                step.due(shard, at.segments, at.token, at.arrived)
+                step.due(keys_of(self.shards)[shard], at.segments, at.token, at.arrived)
         self._keep(step)
 
     def write_due(self) -> None:
