@@ -106,11 +106,7 @@ def catch_up(meters: int = 80_000, single: Annotated[bool, typer.Option("--singl
             here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", url)
             running = time.time()
             last = watcher.wait_for(records, 900)
-        _say(
-            "; ".join(
-                f"{count:,} after {at - running:.0f} s" for at, count in watcher.seen[:: len(watcher.seen) // 20 + 1]
-            )
-        )
+        _say(_course(watcher.seen, running))
         first, counted = next((at, count) for at, count in watcher.seen if count)
         told = _checkpoints(here)
         here.rollout("stream", "stop")
@@ -121,6 +117,12 @@ def catch_up(meters: int = 80_000, single: Annotated[bool, typer.Option("--singl
             f"after the first count in the ledger (of {counted:,}), {records / 2 / max(last - half, 0.1):,.0f}/s in "
             f"the second half; {told}"
         )
+
+
+def _course(seen: list[tuple[float, int]], begin: float) -> str:
+    """Some twenty of the counts that were seen, with the seconds since the beginning."""
+    some = seen[:: len(seen) // 20 + 1]
+    return "; ".join(f"{count:,} after {at - begin:.0f} s" for at, count in some)
 
 
 def _checkpoints(here: World) -> str:

@@ -17,7 +17,7 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         f"--job_name={name}",
         "--streaming",
         "--parallelism=2",
-        # Beam hands out workers by step and subtask in turn: with two, one may have both subtasks of the costliest step.
+        # Beam hands out workers in turn, by step and subtask: of two, one may get both subtasks of the costliest step.
         "--sdk_worker_parallelism=4",
         # The log has at least so many readers, and so many if they share its partitions evenly (starting.readers_of);
         # each without a message is waited for.
