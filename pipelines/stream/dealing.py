@@ -1,4 +1,4 @@
-"""Numbers for shards by which Flink deals them evenly to its subtasks.
+"""Numbers for shards, and for the totals of sources, by which Flink deals them evenly to its subtasks.
 
 Flink gives a key to a subtask by a hash of the key's bytes, so of eight shards under their plain numbers two would go
 to one worker and six to the other. Only the balance hangs on this: any numbers give the same cells.
@@ -6,6 +6,8 @@ to one worker and six to the other. Only the balance hangs on this: any numbers 
 
 import functools
 from typing import Final
+
+from pipelines.columns import SOURCE_CODES
 
 # Between how many Flink deals: its parallelism, as infra/flink/options.py sets it.
 SUBTASKS: Final = 2
@@ -24,6 +26,15 @@ def keys_of(shards: int, subtasks: int = SUBTASKS) -> tuple[int, ...]:
 def shard_of_key(key: int, shards: int) -> int:
     """The shard that a key of `keys_of` stands for."""
     return key % shards
+
+
+def key_of_totals(source: str) -> int:
+    """The key under which the totals of a source, or of none, are kept: every subtask has one key for its sources.
+
+    Each look at the state of a key waits for Flink's answer, and live events change the totals of most sources at once.
+    """
+    turn = SOURCE_CODES.index(source) + 1 if source else 0
+    return keys_of(SUBTASKS)[turn % SUBTASKS]
 
 
 def _dealt_to(key: int, subtasks: int) -> int:

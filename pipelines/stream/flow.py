@@ -10,7 +10,7 @@ from pipelines.stream.settings import StreamSettings
 
 
 def flow(records: PCollection[Any], settings: StreamSettings) -> PCollection[Any]:
-    """The whole way: form blocks and validate, fold by shard, total by source, write."""
+    """The whole way: form blocks and validate, fold by shard, keep the totals, write."""
     taken: Any = records | "Take messages" >> beam.ParDo(
         t.TakeMessages(settings)
     ).with_outputs(  # messages.py, validate.py
@@ -19,11 +19,11 @@ def flow(records: PCollection[Any], settings: StreamSettings) -> PCollection[Any
     folded = (
         taken.main
         | "Name the shard" >> beam.Map(lambda pair: pair).with_output_types(tuple[int, tuple[float, bytes]])
-        | "Fold by shard" >> beam.ParDo(t.FoldShards(settings)).with_output_types(tuple[str, bytes])  # history.py
+        | "Fold by shard" >> beam.ParDo(t.FoldShards(settings)).with_output_types(tuple[int, bytes])  # history.py
     )
     return (
         (folded, taken[t.TO_TOTALS])
         | "Join the shares" >> beam.Flatten()
-        | "Name the source" >> beam.Map(lambda pair: pair).with_output_types(tuple[str, bytes])
+        | "Name the totals" >> beam.Map(lambda pair: pair).with_output_types(tuple[int, bytes])
         | "Keep the totals" >> beam.ParDo(t.KeepTotals(settings))  # totals.py, sink.py
     )

@@ -21,8 +21,8 @@ class Kept(Generic[V]):
     """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
 
     `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `fence` is for who writes the value somewhere: None until the first time since it was loaded. `waits` says for how
-    long in seconds more that the key has waits in another state: 0 if there is none, None until somebody has looked.
+    `waits` says for how long in seconds more that the key has waits in another state: 0 if there is none, None until
+    somebody has looked.
     """
 
     value: V
@@ -30,7 +30,6 @@ class Kept(Generic[V]):
     first: int = 0
     size: int = 0
     segments: int = 0
-    fence: int | None = None
     waits: float | None = None
 
     @property

@@ -5,6 +5,7 @@ several keys; each key gets a share, if need be an empty one, so that after a re
 store may be stale is written again (see design.md in docs/streaming.md, "What a restart may leave").
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -20,6 +21,7 @@ from pipelines.fold import Counted
 from pipelines.outcome import INTAKE_TYPES, Outcome
 from pipelines.quarterly.cellkeys import PARTS, empty_cells, named_cells
 from pipelines.store.live import Portion
+from pipelines.stream.dealing import key_of_totals
 from schemas.codes import RECORDS
 
 NO_SOURCE: Final = ""
@@ -101,6 +103,14 @@ def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
     }
 
 
+def dealt(shares: Mapping[str, Share]) -> dict[int, dict[str, Share]]:
+    """Shares by source, each with those whose totals are kept under the same key."""
+    by_key: dict[int, dict[str, Share]] = defaultdict(dict)
+    for source, share in shares.items():
+        by_key[key_of_totals(source)][source] = share
+    return by_key
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """Totals of one key that have to be written: cells by text and key, intake by status, rejections by why."""
@@ -132,9 +142,13 @@ def portions_of(due: Sequence[Due], turned_away: Mapping[str, Sequence[Quarantin
 
 @dataclass(slots=True)
 class Totals:
-    """What all shares of one key add up to, and which of it has changed since it was last written."""
+    """What all shares of one source add up to, and which of it has changed since it was last written.
+
+    `fence` is the number under which they are written: None until the first time since they were loaded.
+    """
 
     key: str
+    fence: int | None = None
     _cells: dict[tuple[str | None, int], int] = field(default_factory=dict)
     _intake: dict[str, int] = field(default_factory=dict)
     _rejections: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -168,15 +182,20 @@ class Totals:
         self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
         self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
 
-    def due(self, fence: int | None, *, totals: bool) -> "Due":
-        """What has to be written: what has changed (if `totals`), or everything under a new fencing number (None)."""
-        if fence is None:
-            return Due(self.key, fence, self._cells, self._intake, self._rejections)
+    @property
+    def may_be_stale(self) -> bool:
+        """Whether the store may hold something else."""
+        return self.fence is None or bool(self._changed or self._changed_intake or self._changed_rejections)
+
+    def due(self, *, totals: bool) -> "Due":
+        """What has to be written: what has changed (if `totals`), or everything where there is no fencing number."""
+        if self.fence is None:
+            return Due(self.key, self.fence, self._cells, self._intake, self._rejections)
         if not totals:
-            return Due(self.key, fence, {}, {}, {})
+            return Due(self.key, self.fence, {}, {}, {})
         return Due(
             self.key,
-            fence,
+            self.fence,
             {at: self._cells.get(at, 0) for at in self._changed},
             {at: self._intake.get(at, 0) for at in self._changed_intake},
             {at: self._rejections.get(at, 0) for at in self._changed_rejections},

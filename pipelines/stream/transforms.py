@@ -40,7 +40,7 @@ from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import pack, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
-from pipelines.stream.totals import QuarantineRow, Totals, portions_of, shares_of_fold, shares_of_outcome
+from pipelines.stream.totals import QuarantineRow, Share, Totals, dealt, portions_of, shares_of_fold, shares_of_outcome
 
 TO_TOTALS: Final = "totals"
 # Messages older than this are being caught up with.
@@ -132,8 +132,8 @@ class TakeMessages(beam.DoFn):
         return [
             *((keys[shard], (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, len(keys))),
             *(
-                TaggedOutput(TO_TOTALS, (key, pickle.dumps(share)))
-                for key, share in shares_of_outcome(outcome, wait).items()
+                TaggedOutput(TO_TOTALS, (key, pickle.dumps(shares)))
+                for key, shares in dealt(shares_of_outcome(outcome, wait)).items()
             ),
         ]
 
@@ -192,7 +192,7 @@ class FoldShards(beam.DoFn):
         self._come: dict[int, list[bytes]] = {}
         self._bytes = 0
         self._wait = WAITS[-1]
-        self._out: list[tuple[str, bytes]] = []
+        self._out: list[tuple[int, bytes]] = []
 
     def setup(self) -> None:
         """The histories are a worker's."""
@@ -285,7 +285,7 @@ class FoldShards(beam.DoFn):
             LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
         wait = self._wait if self._wait > BRISK_SECONDS else 0.0
         shares = shares_of_fold(counted, after["source"].unique().to_list(), wait)
-        self._out += [(key, pickle.dumps(share)) for key, share in shares.items()]
+        self._out += [(key, pickle.dumps(some)) for key, some in dealt(shares).items()]
         self._come, self._bytes = {}, 0
         self._counted.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
@@ -300,8 +300,8 @@ class KeepTotals(beam.DoFn):
         self._milliseconds = Metrics.distribution("stream", "write milliseconds")
         self._turned_away: dict[str, list[QuarantineRow]] = {}
         # Totals that are to be written, and those of which only what was turned away is.
-        self._held: dict[str, Kept[Totals]] = {}
-        self._wanted: dict[str, Kept[Totals]] = {}
+        self._held: dict[str, Totals] = {}
+        self._wanted: dict[str, Totals] = {}
         self._sink: Sink
 
     def setup(self) -> None:
@@ -314,59 +314,79 @@ class KeepTotals(beam.DoFn):
 
     def process(
         self,
-        element: tuple[str, bytes],
+        element: tuple[int, bytes],
         segments: Any = SEGMENTS_OF,
         token: Any = TOKEN_OF,
         armed: Any = ARMED_OF,
         timer: Any = WRITE_TIMER,
     ) -> None:
-        """Adds a share; it is written with this bundle, or by the timer where no one waits for it."""
+        """Adds shares; they are written with this bundle, or by the timer where no one waits for them."""
         key, data = element
-        state, share = State(segments, token), pickle.loads(data)  # noqa: S301 - our own step made it
-        totals = self._totals(key, state)
-        totals.value.add(share)
-        lasting = pickle.dumps(replace(share, quarantined=())) if share.quarantined else data
-        append(totals, state, lasting, lambda: [pickle.dumps(totals.value.as_share())])
-        if share.quarantined:
-            self._turned_away.setdefault(key, []).extend(share.quarantined)
-            self._held[key] = totals
-        if share.wait:
-            if not armed.read():
-                armed.write(True)
-                timer.set(next_multiple(min(share.wait, WRITE_SECONDS)))
-        else:
-            self._wanted[key] = totals
+        state, shares = State(segments, token), pickle.loads(data)  # noqa: S301 - our own step made it
+        kept_totals = self._totals(key, state, armed)
+        for source, share in shares.items():
+            totals = _added(kept_totals.value, source, share)
+            if share.quarantined:
+                self._turned_away.setdefault(source, []).extend(share.quarantined)
+                self._held[source] = totals
+            if not share.wait:
+                self._wanted[source] = totals
+        wait = max(share.wait for share in shares.values())
+        if wait and not kept_totals.waits:
+            kept_totals.waits = wait
+            armed.write(True)
+            timer.set(next_multiple(min(wait, WRITE_SECONDS)))
+        lasting = {source: replace(share, quarantined=()) for source, share in shares.items()}
+        append(kept_totals, state, pickle.dumps(lasting), lambda: [_packed(kept_totals.value)])
 
     @on_timer(WRITE_DUE)
-    def due(self, key: str = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
+    def due(self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
         """What has waited is to be written with this bundle."""
+        state = State(segments, token)
+        kept_totals = self._totals(key, state, armed)
+        self._wanted.update((source, one) for source, one in kept_totals.value.items() if one.may_be_stale)
         armed.clear()
-        self._wanted[key] = self._totals(key, State(segments, token))
+        kept_totals.waits = 0.0
+        changed(kept_totals, state)
 
-    def _totals(self, key: str, state: State) -> Kept[Totals]:
-        return kept((self._settings.run_id, "totals", key), state, lambda packed: _loaded(key, packed))
+    def _totals(self, key: int, state: State, armed: Any) -> Kept[dict[str, Totals]]:
+        found = kept((self._settings.run_id, "totals", key), state, _loaded)
+        if found.waits is None:
+            found.waits = WRITE_SECONDS if armed.read() else 0.0
+        return found
 
     def finish_bundle(self) -> None:
         """Writes what is wanted."""
-        keys = {**self._held, **self._wanted}
-        if not keys:
+        totals = {**self._held, **self._wanted}
+        if not totals:
             return
         begin = time.monotonic()
         # Rows that were turned away are nowhere else; totals can wait, but for the first of a worker.
-        wanted = {key for key, held in keys.items() if key in self._wanted or held.fence is None}
-        due = [held.value.due(held.fence, totals=key in wanted) for key, held in keys.items()]
+        wanted = {source for source, one in totals.items() if source in self._wanted or one.fence is None}
+        due = [one.due(totals=source in wanted) for source, one in totals.items()]
         portions = portions_of(due, self._turned_away)
-        fences = self._sink.write([held.value for held in keys.values()], portions)
-        for key, held in keys.items():
-            held.fence = fences[key]
-            if key in wanted:
-                held.value.forget_changes()
+        fences = self._sink.write(list(totals.values()), portions)
+        for source, one in totals.items():
+            one.fence = fences[source]
+            if source in wanted:
+                one.forget_changes()
         self._written.inc(sum(portion.cells.height for portion in portions))
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
 
 
-def _loaded(key: str, packed: Iterable[bytes]) -> Totals:
-    totals = Totals(key)
+def _loaded(packed: Iterable[bytes]) -> dict[str, Totals]:
+    totals: dict[str, Totals] = {}
     for data in packed:
-        totals.add(pickle.loads(data))  # noqa: S301 - our own step made it
+        for source, share in pickle.loads(data).items():  # noqa: S301 - our own step made it
+            _added(totals, source, share)
     return totals
+
+
+def _added(totals: dict[str, Totals], source: str, share: Share) -> Totals:
+    one = totals.setdefault(source, Totals(source))
+    one.add(share)
+    return one
+
+
+def _packed(totals: dict[str, Totals]) -> bytes:
+    return pickle.dumps({source: one.as_share() for source, one in totals.items()})

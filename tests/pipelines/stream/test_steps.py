@@ -114,7 +114,7 @@ class Job:
     store: Store
     shards: int = 3
     folds: dict[int, States] = field(default_factory=dict)
-    totals: dict[str, States] = field(default_factory=dict)
+    totals: dict[int, States] = field(default_factory=dict)
     read: int = 0
     saved: Any = None
     told: Topic = field(default_factory=Topic)
