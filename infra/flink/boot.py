@@ -80,7 +80,7 @@ def environment(info: Any, worker: str, options: argparse.Namespace) -> dict[str
         "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(logging),
         "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
         "SEMI_PERSISTENT_DIRECTORY": options.semi_persist_dir,
-        # Two workers share the machine's cores.
+        # Workers share the machine's cores.
         "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "1"),
     }
 
