@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import numpy as np
+import psutil
 import psycopg
 import typer
 
+from infra.flink.cluster import TASK_MANAGER, Folders
 from infra.flink.jobs import checkpoints_of
+from infra.processes import members
 from pipelines.log.message import SYNTHETIC_HEADER
 from pipelines.log.offsets import Range
 from pipelines.log.producing import Producer
@@ -191,7 +194,13 @@ def _soak(here: World, events: Iterator[Event], minutes: int, rate: int = 200) -
     typer.echo(f"soak at {rate} events a second")
     for minute in range(1, minutes + 1):
         _play(here, events, rate, 60)
-        typer.echo(f"  minute {minute}: {_checkpoints(here)}")
+        typer.echo(f"  minute {minute}: {_checkpoints(here)}, TaskManager and workers {_memory(here) / 1e6:,.0f} MB")
+
+
+def _memory(here: World) -> int:
+    """The resident bytes of the TaskManager and the workers that it has started."""
+    pids = members(Folders(here.home).place, TASK_MANAGER)
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids)
 
 
 if __name__ == "__main__":
