@@ -21,7 +21,7 @@ class Kept(Generic[V]):
     """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
 
     `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `waits` says for how long in seconds more that the key has waits in another state: 0 if there is none, None until
+    `waits` says for how many seconds at most something of the key waits for its timer: 0 if nothing does, None until
     somebody has looked.
     """
 

@@ -336,8 +336,9 @@ class KeepTotals(beam.DoFn):
             kept_totals.waits = wait
             armed.write(True)
             timer.set(next_multiple(min(wait, WRITE_SECONDS)))
-        lasting = {source: replace(share, quarantined=()) for source, share in shares.items()}
-        append(kept_totals, state, pickle.dumps(lasting), lambda: [_packed(kept_totals.value)])
+        if any(share.quarantined for share in shares.values()):
+            data = pickle.dumps({source: replace(share, quarantined=()) for source, share in shares.items()})
+        append(kept_totals, state, data, lambda: [_packed(kept_totals.value)])
 
     @on_timer(WRITE_DUE)
     def due(self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.flink.options import beam_options
 from infra.settings import ClusterSettings
+from pipelines.stream.dealing import SUBTASKS
 
 SETTINGS = ClusterSettings(job_server_port=9099, job_server_artifact_port=9098)
 
@@ -48,3 +49,8 @@ def test_an_option_that_is_given_takes_the_place_of_ours() -> None:
     assert value_of(options, "--parallelism") == "1"
     assert value_of(options, "--savepoint_path") == "file:///x"
     assert value_of(options, "--sdk_worker_parallelism") == "4"
+
+
+def test_there_are_as_many_subtasks_and_groups_of_keys_as_keys_are_dealt_between() -> None:
+    options = beam_options(SETTINGS, "stream-1")
+    assert value_of(options, "--parallelism") == value_of(options, "--max_parallelism") == str(SUBTASKS)
