@@ -17,8 +17,9 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         f"--job_name={name}",
         "--streaming",
         "--parallelism=2",
-        # Beam hands out workers in turn, by step and subtask: of two, one may get both subtasks of the costliest step.
-        "--sdk_worker_parallelism=4",
+        # One worker for each subtask of each of the three steps: Beam hands them out in turn, so with fewer both
+        # subtasks of the costliest step may come to share one, and the lock of its interpreter.
+        "--sdk_worker_parallelism=6",
         # The log has at least so many readers, and so many if they share its partitions evenly (starting.readers_of);
         # each without a message is waited for.
         "--max_parallelism=2",

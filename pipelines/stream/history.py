@@ -7,6 +7,7 @@ same for one meter as for hundreds.
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -22,6 +23,8 @@ from pipelines.snapshot import Meters, occurs, places
 RECENT_ROWS: Final = 4_000
 # Each search goes through all runs; fewer runs are sorted again more often.
 MOST_RUNS: Final = 8
+# Meters counted in one go; a count takes about a kilobyte a row of their histories while it lasts.
+MOST_METERS: Final = 100_000
 
 
 class Baseline(Protocol):
@@ -107,6 +110,17 @@ class Histories:
                 self._runs = [_Run.of(distinct(pl.concat([oldest.rows, rows])))]
             else:
                 self._runs = [oldest, _Run.of(rows)]
+
+
+def by_meters(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """All events in parts of at most MOST_METERS meters, each meter's in one."""
+    meters = np.unique(events["meter_a"].to_numpy())
+    if len(meters) <= MOST_METERS:
+        yield events
+        return
+    parts = np.searchsorted(meters[MOST_METERS::MOST_METERS], events["meter_a"].to_numpy(), side="right")
+    for part in range(parts.max() + 1):
+        yield events.filter(pl.Series(parts == part))
 
 
 def _of_shard(rows: pl.DataFrame, shard: int, shards: int) -> pl.Series:

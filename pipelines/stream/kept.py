@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from pipelines.stream.packing import SEGMENT_BYTES
+from pipelines.stream.waiting import Waiting
+
 V = TypeVar("V")
 
+# So many segments may be, and one more for so many bytes: large ones are left as they are.
 MOST_SEGMENTS: Final = 16
 GROWTH: Final = 1.5
 
@@ -21,8 +25,7 @@ class Kept(Generic[V]):
     """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
 
     `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `waits` says for how many seconds at most something of the key waits for its timer: 0 if nothing does, None until
-    somebody has looked.
+    `waits` says what of the key waits for its timer; None until somebody has looked.
     """
 
     value: V
@@ -30,12 +33,13 @@ class Kept(Generic[V]):
     first: int = 0
     size: int = 0
     segments: int = 0
-    waits: float | None = None
+    waits: Waiting | None = None
 
     @property
     def is_long(self) -> bool:
         """Whether making one segment of all is worth it: there are many, and together they have grown by half."""
-        return self.segments > MOST_SEGMENTS and self.size > GROWTH * self.first
+        most = MOST_SEGMENTS + self.size // SEGMENT_BYTES
+        return self.segments > most and self.size > GROWTH * self.first
 
 
 # One for the process, not for a DoFn: bundles of one key may come to any of several copies of a DoFn, never at once.
@@ -61,10 +65,9 @@ def kept(at: tuple[str, str, Any], state: State, load: Callable[[Iterable[bytes]
     return found
 
 
-def append(held: Kept[Any], state: State, segment: bytes, whole: Callable[[], list[bytes]]) -> None:
-    """The state has one segment more, or the few that `whole` makes of all where there have become many."""
-    held.size, held.segments = held.size + len(segment), held.segments + 1
-    parts = [segment]
+def append(held: Kept[Any], state: State, parts: list[bytes], whole: Callable[[], list[bytes]]) -> None:
+    """The state has some segments more, or the few that `whole` makes of all where there have become many."""
+    held.size, held.segments = held.size + sum(map(len, parts)), held.segments + len(parts)
     if held.is_long:
         parts = whole()
         state.segments.clear()

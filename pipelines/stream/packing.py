@@ -14,16 +14,32 @@ import pyarrow as pa
 import zstandard
 
 from pipelines.fold import empty_history, with_copies
+from pipelines.history.copies import distinct
 from pipelines.shards import shard_of
 
 _OLDEST: Final = pl.CompatLevel.oldest()
 _LEVEL: Final = 1
+# A segment is one message between Flink and a worker. Pieces of so many bytes are large enough to be left as they are.
+SEGMENT_ROWS: Final = 100_000
+SEGMENT_BYTES: Final = 32_000
 
 
 def pack(history: pl.DataFrame) -> bytes:
     """History rows (an event frame with `copies`) as bytes."""
     batch = _batch_of(history)
     return b"" if batch is None else _packed(batch)
+
+
+def in_segments(history: pl.DataFrame) -> list[bytes]:
+    """History rows as packed frames of a size that state may be kept in."""
+    return [pack(part) for part in history.iter_slices(SEGMENT_ROWS)]
+
+
+def joined(packed: list[bytes]) -> list[bytes]:
+    """Packed frames as fewer, equal content in one row; those that are large are left as they are."""
+    if len(packed) == 1 or sum(map(len, packed)) > SEGMENT_BYTES * len(packed):
+        return packed
+    return in_segments(distinct(unpack(packed)))
 
 
 def pack_by_shard(events: pl.DataFrame, shards: int) -> list[tuple[int, bytes]]:

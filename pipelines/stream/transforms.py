@@ -1,8 +1,6 @@
 """The Beam half of the stream's steps: what is keyed, kept in state and armed; the pure halves do the work.
 
-A few live events are counted and written at once. Where they come in number, they wait in state for up to a second, and
-a timer counts them in one go: counting a meter costs about the same for one new event as for ten. In catching up, the
-older messages are, the longer they wait, up to a limit: who has waited for an hour may wait half a minute more.
+How long events wait in state to be counted together is said in `waiting.py`.
 """
 
 import logging
@@ -21,13 +19,12 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from expectations.run import Checker
 from pipelines import validate
 from pipelines.block import BLOCK_ROWS
-from pipelines.fold import change
+from pipelines.fold import Counted, added, change
 from pipelines.history.copies import distinct
 from pipelines.log.message import SYNTHETIC_HEADER, Message
 from pipelines.outcome import Outcome, of_losses, of_verdict
@@ -35,30 +32,18 @@ from pipelines.pseudonym import Key
 from pipelines.source.messages import form
 from pipelines.stream import settings as s
 from pipelines.stream.dealing import keys_of, shard_of_key
-from pipelines.stream.history import Histories
+from pipelines.stream.history import Histories, by_meters
 from pipelines.stream.kept import Kept, State, append, changed, kept
-from pipelines.stream.packing import pack, pack_by_shard, unpack
+from pipelines.stream.packing import in_segments, joined, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
 from pipelines.stream.totals import QuarantineRow, Share, Totals, dealt, portions_of, shares_of_fold, shares_of_outcome
+from pipelines.stream.waiting import BRISK_SECONDS, LONGEST, WRITE_SECONDS, Waiting, next_multiple, wait_of
 
 TO_TOTALS: Final = "totals"
-# Messages older than this are being caught up with.
-LIVE_SECONDS: Final = 5.0
-# More events than these in a bundle of a fifth of a second are worth waiting for the next ones.
-FEW_EVENTS: Final = 100
-# How long those wait; what is counted then is written without another wait.
-BRISK_SECONDS: Final = 1.0
-# The old ones wait for about this share of their age to be counted together, and so long at most.
-WAIT_OF_AGE: Final = 0.4
-WAITS: Final = (BRISK_SECONDS, 3.0, 10.0, 30.0)
-# Totals that have waited to be counted wait so long at most to be written together.
-WRITE_SECONDS: Final = 5.0
-# Packed events counted in one go, some 30 bytes each; a count takes about a kilobyte a row while it lasts.
+# Packed events unpacked in one go, some 30 bytes each, 300 unpacked.
 MOST_BYTES: Final = 12_000_000
 SWITCH_SECONDS: Final = 0.0005
-# A segment is one message between Flink and a worker.
-SEGMENT_ROWS: Final = 100_000
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
 LOG: Final = logging.getLogger(__name__)
@@ -146,13 +131,6 @@ class TakeMessages(beam.DoFn):
         self._seconds.update(int((time.monotonic() - begin) * 1000))
 
 
-def wait_of(age: float, events: int) -> float:
-    """The seconds that so many events of a bundle wait to be counted with others, the newest `age` seconds old."""
-    if age < LIVE_SECONDS:
-        return BRISK_SECONDS if events > FEW_EVENTS else 0.0
-    return min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
-
-
 SEGMENTS: Final = BagStateSpec("segments", BytesCoder())
 TOKEN: Final = ReadModifyWriteStateSpec("token", BytesCoder())
 ARRIVED: Final = BagStateSpec("arrived", BytesCoder())
@@ -170,29 +148,21 @@ WRITE_TIMER: Any = beam.DoFn.TimerParam(WRITE_DUE)
 KEY: Any = beam.DoFn.KeyParam
 
 
-def next_multiple(seconds: float) -> Timestamp:
-    """The next full multiple of so many seconds.
-
-    So all keys are due at one moment: what many shards change in the same cell is then written once. A timer that is
-    set should be left alone: one set again and again may never fire.
-    """
-    return Timestamp((time.time() // seconds + 1) * seconds)
-
-
 class FoldShards(beam.DoFn):
     """Events by shard to the shares of what they change. One count a bundle, whatever the number of shards."""
 
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
-        self._counted = Metrics.counter("stream", "events counted")
+        self._events = Metrics.counter("stream", "events counted")
         self._broken = Metrics.counter("stream", "folds out of balance")
         self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
         self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
         self._histories: Histories
         self._come: dict[int, list[bytes]] = {}
         self._bytes = 0
-        self._wait = WAITS[-1]
-        self._out: list[tuple[int, bytes]] = []
+        self._wait = LONGEST
+        self._counted: list[Counted] = []
+        self._named: set[int] = set()
 
     def setup(self) -> None:
         """The histories are a worker's."""
@@ -202,7 +172,7 @@ class FoldShards(beam.DoFn):
 
     def start_bundle(self) -> None:
         """Nothing is held at first."""
-        self._come, self._bytes, self._out, self._wait = {}, 0, [], WAITS[-1]
+        self._come, self._bytes, self._wait, self._counted, self._named = {}, 0, LONGEST, [], set()
 
     def process(
         self,
@@ -221,24 +191,35 @@ class FoldShards(beam.DoFn):
             self._take(shard, history, state, arrived, [packed])
             return
         arrived.add(packed)
-        if not history.waits or wait < history.waits:
-            history.waits = wait
+        waits = history.waits or Waiting()
+        waits.still = 0
+        if not waits or wait < waits.seconds:
+            history.waits = Waiting.of(wait)
             changed(history, state)
-            timer.set(next_multiple(wait))
+            timer.set(history.waits.next_look())
 
     @on_timer(FOLD_DUE)
     def due(
-        self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, arrived: Any = ARRIVED_OF
+        self,
+        key: int = KEY,
+        segments: Any = SEGMENTS_OF,
+        token: Any = TOKEN_OF,
+        arrived: Any = ARRIVED_OF,
+        timer: Any = FOLD_TIMER,
     ) -> None:
-        """Takes what has waited."""
+        """Takes what has waited for long enough."""
         shard, state = shard_of_key(key, self._settings.shards), State(segments, token)
-        self._take(shard, self._history(shard, state, arrived), state, arrived, [])
+        history = self._history(shard, state, arrived)
+        if history.waits and not history.waits.is_over():
+            timer.set(history.waits.next_look())
+        else:
+            self._take(shard, history, state, arrived, [])
 
     def _history(self, shard: int, state: State, arrived: Any) -> Kept[Histories]:
         history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
         # Every look at a state waits for Flink's answer; so one at the token tells of all that the worker remembers.
         if history.waits is None:
-            history.waits = WAITS[-1] if any(True for _ in arrived.read()) else 0.0
+            history.waits = Waiting.of(LONGEST) if any(True for _ in arrived.read()) else Waiting()
         return history
 
     def _take(self, shard: int, history: Kept[Histories], state: State, arrived: Any, packed: list[bytes]) -> None:
@@ -247,11 +228,11 @@ class FoldShards(beam.DoFn):
         if not come:
             return
         if history.waits:
-            self._wait = min(self._wait, history.waits)
-            history.waits = 0.0
+            self._wait = min(self._wait, history.waits.seconds)
+            history.waits = Waiting()
             arrived.clear()
         self._come.setdefault(shard, []).extend(come)
-        append(history, state, come[0] if len(come) == 1 else pack(distinct(unpack(come))), lambda: self._whole(shard))
+        append(history, state, joined(come), lambda: self._whole(shard))
         self._state_bytes.update(history.size)
         self._bytes += sum(map(len, come))
         if self._bytes > MOST_BYTES:
@@ -262,32 +243,36 @@ class FoldShards(beam.DoFn):
         return self._histories
 
     def _whole(self, shard: int) -> list[bytes]:
-        rows = distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])]))
-        return [pack(part) for part in rows.iter_slices(SEGMENT_ROWS)]
+        return in_segments(distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])])))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The shares of all that the bundle's events change."""
         self._count()
-        yield from map(_global, self._out)
-        self._out = []
+        if not self._counted:
+            return
+        counted = self._counted[0] if len(self._counted) == 1 else added(self._counted)
+        wait = self._wait if self._wait > BRISK_SECONDS else 0.0
+        for key, some in dealt(shares_of_fold(counted, self._named, wait)).items():
+            yield _global((key, pickle.dumps(some)))
+        self._counted = []
 
     def _count(self) -> None:
         if not self._come:
             return
         begin = time.monotonic()
         arrived = distinct(unpack(data for packed in self._come.values() for data in packed))
-        before = self._histories.grow(arrived)
-        after = distinct(pl.concat([before, arrived]))
-        counted = change(before, after)
-        records = int(arrived["copies"].sum())
-        if int(counted.intake["records"].sum()) != records:
-            self._broken.inc()
-            LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
-        wait = self._wait if self._wait > BRISK_SECONDS else 0.0
-        shares = shares_of_fold(counted, after["source"].unique().to_list(), wait)
-        self._out += [(key, pickle.dumps(some)) for key, some in dealt(shares).items()]
         self._come, self._bytes = {}, 0
-        self._counted.inc(records)
+        for part in by_meters(arrived):
+            before = self._histories.grow(part)
+            after = distinct(pl.concat([before, part]))
+            counted = change(before, after)
+            records = int(part["copies"].sum())
+            if int(counted.intake["records"].sum()) != records:
+                self._broken.inc()
+                LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
+            self._counted.append(counted)
+            self._named.update(after["source"].unique().to_list())
+            self._events.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
 
 
@@ -333,12 +318,12 @@ class KeepTotals(beam.DoFn):
                 self._wanted[source] = totals
         wait = max(share.wait for share in shares.values())
         if wait and not kept_totals.waits:
-            kept_totals.waits = wait
+            kept_totals.waits = Waiting(wait)
             armed.write(True)
             timer.set(next_multiple(min(wait, WRITE_SECONDS)))
         if any(share.quarantined for share in shares.values()):
             data = pickle.dumps({source: replace(share, quarantined=()) for source, share in shares.items()})
-        append(kept_totals, state, data, lambda: [_packed(kept_totals.value)])
+        append(kept_totals, state, [data], lambda: [_packed(kept_totals.value)])
 
     @on_timer(WRITE_DUE)
     def due(self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
@@ -347,13 +332,13 @@ class KeepTotals(beam.DoFn):
         kept_totals = self._totals(key, state, armed)
         self._wanted.update((source, one) for source, one in kept_totals.value.items() if one.may_be_stale)
         armed.clear()
-        kept_totals.waits = 0.0
+        kept_totals.waits = Waiting()
         changed(kept_totals, state)
 
     def _totals(self, key: int, state: State, armed: Any) -> Kept[dict[str, Totals]]:
         found = kept((self._settings.run_id, "totals", key), state, _loaded)
         if found.waits is None:
-            found.waits = WRITE_SECONDS if armed.read() else 0.0
+            found.waits = Waiting(WRITE_SECONDS if armed.read() else 0.0)
         return found
 
     def finish_bundle(self) -> None:

@@ -48,7 +48,7 @@ def test_an_option_that_is_given_takes_the_place_of_ours() -> None:
     options = beam_options(SETTINGS, "stream-1", ["--parallelism=1", "--savepoint_path=file:///x"])
     assert value_of(options, "--parallelism") == "1"
     assert value_of(options, "--savepoint_path") == "file:///x"
-    assert value_of(options, "--sdk_worker_parallelism") == "4"
+    assert value_of(options, "--sdk_worker_parallelism") == "6"
 
 
 def test_there_are_as_many_subtasks_and_groups_of_keys_as_keys_are_dealt_between() -> None:

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from pipelines.log.producing import Headers
 from pipelines.store import Store, open_store
-from pipelines.stream import kept, transforms
+from pipelines.stream import kept, transforms, waiting
 from pipelines.stream.dealing import keys_of
 from pipelines.stream.packing import pack_by_shard
 from pipelines.stream.settings import StreamSettings, histories_of
 from pipelines.stream.sink import LIFTED, REJECTED, Sink
-from pipelines.stream.transforms import BRISK_SECONDS, FEW_EVENTS, WAITS, FoldShards, KeepTotals, wait_of
+from pipelines.stream.transforms import FoldShards, KeepTotals
+from pipelines.stream.waiting import BRISK_SECONDS, FEW_EVENTS, LOOK_SECONDS, STILL_LOOKS, WAITS, wait_of
 from tests.builders import ACME, BOLT, Event, amend, installed, removed, void
 from tests.oracle.event import Outcome
 from tests.pipelines.columnar import by_oracle, by_reason, cells_by_key, identified, unequal
@@ -140,14 +141,20 @@ class Job:
             step.process((keys_of(self.shards)[shard], (wait, packed)), at.segments, at.token, at.arrived, at.timer)
         self._keep(step)
 
-    def fold_due(self) -> None:
-        """What waits to be counted is."""
+    def look(self) -> None:
+        """The timers of what waits to be counted fire, those that are set."""
         step = self._fold_step()
         for shard, at in self.folds.items():
             if at.timer.due is not None:
                 at.timer.due = None
-                step.due(keys_of(self.shards)[shard], at.segments, at.token, at.arrived)
+                step.due(keys_of(self.shards)[shard], at.segments, at.token, at.arrived, at.timer)
         self._keep(step)
+
+    def fold_due(self) -> None:
+        """What waits to be counted is, as nothing more comes."""
+        for _ in range(STILL_LOOKS + 1):
+            self.look()
+        assert all(at.timer.due is None for at in self.folds.values())
 
     def write_due(self) -> None:
         """What waits to be written is."""
@@ -230,13 +237,15 @@ def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_cou
             patch.setattr("pipelines.stream.history.RECENT_ROWS", 2)
             patch.setattr("pipelines.stream.history.MOST_RUNS", 2)
             patch.setattr(transforms, "MOST_BYTES", 3_000)
-            patch.setattr(transforms, "SEGMENT_ROWS", 2)
+            patch.setattr("pipelines.stream.history.MOST_METERS", 1)
+            patch.setattr("pipelines.stream.packing.SEGMENT_ROWS", 2)
+            patch.setattr(kept, "SEGMENT_BYTES", 1_000_000_000)
         losses = 0
         while job.read < frame.height:
             for bundle in bundles(frame[job.read :], chance):
                 job.take(bundle, chance.choice((0.0, *WAITS)))
                 if chance.random() < 0.3:
-                    chance.choice((job.fold_due, job.write_due))()
+                    chance.choice((job.look, job.fold_due, job.write_due))()
                 if chance.random() < 0.3:
                     job.checkpoint()
                 if losses < 4 and chance.random() < 0.3:
@@ -263,6 +272,7 @@ def test_what_waits_is_written_when_it_is_due_and_not_before(job: Job) -> None:
     job.take(identified(events), WAITS[-1])
     assert job.store.standing(RUN)[0].is_empty()
     job.fold_due()
+    # Counted, and to be written together with what is counted soon.
     assert job.store.standing(RUN)[0].is_empty()
     job.write_due()
     assert wrong(job.store, by_oracle(events)) == []
@@ -293,7 +303,7 @@ def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (15.0, 3.0), (30.0, 10.0), (86_400.0, 30.0)]
+    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (15.0, 3.0), (30.0, 10.0), (86_400.0, 120.0)]
 )
 def test_older_messages_wait_longer_up_to_a_limit(age: float, wait: float) -> None:
     assert wait_of(age, 1) == wait
@@ -312,18 +322,47 @@ def test_what_waited_for_a_second_is_written_at_once(job: Job) -> None:
     assert wrong(job.store, by_oracle(events)) == []
 
 
+def test_what_waits_is_counted_when_no_more_has_come_for_some_looks(job: Job) -> None:
+    job.take(identified([installed()]), WAITS[-1])
+    for _ in range(STILL_LOOKS):
+        job.look()
+    # More has come, so it is worth waiting for the next again.
+    job.take(identified([removed()]), WAITS[-1])
+    for _ in range(STILL_LOOKS):
+        job.look()
+    assert not job.totals
+    job.look()
+    assert job.totals
+
+
+def test_what_waits_is_counted_at_the_limit_though_more_comes(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_003.5
+    monkeypatch.setattr(waiting.time, "time", lambda: now)
+    events = [installed(), *(removed(id=f"number {number}") for number in range(99))]
+    for event in events:
+        if job.totals:
+            break
+        job.take(identified([event]), WAITS[-1])
+        now += LOOK_SECONDS
+        job.look()
+    # The next full multiple of two minutes.
+    assert now - LOOK_SECONDS < 1_000_080 <= now
+
+
 def test_who_may_wait_less_makes_all_of_the_shard_due_earlier(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transforms.time, "time", lambda: 1_000_003.5)
+    monkeypatch.setattr(waiting.time, "time", lambda: 1_000_002.5)
     job.take(identified([installed()]), WAITS[-1])
     (at,) = job.folds.values()
-    assert at.timer.due == 1_000_020
-    job.take(identified([removed()]), BRISK_SECONDS)
     assert at.timer.due == 1_000_004
+    job.take(identified([removed()]), BRISK_SECONDS)
+    assert at.timer.due == 1_000_003
+    job.look()
+    assert job.totals
 
 
-def test_all_keys_that_wait_as_long_are_due_at_one_moment(job: Job) -> None:
+def test_all_keys_are_looked_at_at_one_moment(job: Job) -> None:
     for number in range(20):
         job.take(identified([installed(id=f"number {number}", by=ACME)]), 10.0)
     many = {at.timer.due for at in job.folds.values()}
     assert len(many) <= 2
-    assert all(due.micros % 10_000_000 == 0 for due in many)
+    assert all(due.micros % (LOOK_SECONDS * 1e6) == 0 for due in many)
