@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import fastavro
 import polars as pl
@@ -27,8 +27,7 @@ STDERR: Final = 2
 _ONE_AT_A_TIME: Final = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """The plain bytes of one Avro block. `whole` is False where the bytes are known to be cut short."""
 
     data: bytes

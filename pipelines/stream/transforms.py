@@ -55,8 +55,9 @@ def _global(value: Any) -> WindowedValue:
 
 def message_of(record: Any) -> Message:
     """A record of Beam's Kafka source as a message."""
-    headers = record.headers or ()
-    marked = any(header.key == SYNTHETIC_HEADER and header.value == b"true" for header in headers)
+    marked = False
+    for header in record.headers or ():
+        marked = marked or (header.key == SYNTHETIC_HEADER and header.value == b"true")
     return Message(record.topic, record.partition, record.offset, record.timestamp, record.value, marked)
 
 

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import replace
 
 import fastavro
 import pytest
@@ -58,14 +57,14 @@ def ids(bodies: list[Body], version: RecordSchema = REMOVED) -> list[str]:
 @pytest.mark.parametrize("claimed", [0, 1, 2, 4, 1_000_000])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_body_that_lies_about_its_records_costs_only_itself(claimed: int, first: bool) -> None:
-    liar, honest = replace(body(YOURS), records=claimed), body([MINE])
+    liar, honest = body(YOURS)._replace(records=claimed), body([MINE])
     bodies = [liar, honest] if first else [honest, liar]
     assert ids(bodies) == [MINE["event_id"]]
     assert sorted(decode(bodies, REMOVED).read) == [0, 1]
 
 
 def test_bytes_behind_the_last_record_cost_their_own_body() -> None:
-    longer = replace(body(YOURS), data=body(YOURS).data + body([YOURS[0]]).data)
+    longer = body(YOURS)._replace(data=body(YOURS).data + body([YOURS[0]]).data)
     assert ids([longer, body([MINE])]) == [MINE["event_id"]]
 
 
@@ -97,7 +96,7 @@ def test_a_number_in_more_bytes_than_it_needs_costs_its_own_body() -> None:
     plain = body([service_measured(0, 1)])
     # The denominator is the last field: 1 is the byte 2, and in two bytes 82 00.
     assert plain.data[-1:] == b"\x02"
-    longer = replace(plain, data=plain.data[:-1] + b"\x82\x00")
+    longer = plain._replace(data=plain.data[:-1] + b"\x82\x00")
     assert decode([longer, plain, longer], current()["ServiceMeasured"]).read == (0, 1, 0)
 
 
@@ -107,7 +106,7 @@ def test_lengths_are_those_of_the_version_that_was_written(claimed: int, first: 
     version = older()
     mine = installed(by=BOLT, local_authority_code=None, device_id=None)
     yours = [installed(on=f"2026-05-{day:02}") for day in (1, 2)]
-    liar, honest = replace(written(yours, version), records=claimed), written([mine], version)
+    liar, honest = written(yours, version)._replace(records=claimed), written([mine], version)
     assert ids([written(yours, version), honest], version) == [event["event_id"] for event in (*yours, mine)]
     assert ids([liar, honest] if first else [honest, liar], version) == [mine["event_id"]]
 

@@ -40,6 +40,7 @@ def test_a_job_reads_from_its_start_and_leaves_checkpoints_that_stay() -> None:
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
         "--finish_bundle_before_checkpointing",
+        "--faster_copy",
         "--fail_on_checkpointing_errors",
     }
 
