@@ -1,7 +1,7 @@
 """The histories of all meters that a worker has, in its memory: found by meter, grown by what arrives.
 
 Layers, each searched for the touched meters only: the snapshot that the stream went on from (immutable, on disk), runs
-sorted by meter, the oldest the largest, and `recent`, the few unsorted rows that came last. Rows of equal content may
+sorted by meter, the older the larger, and `recent`, the few unsorted rows that came last. Rows of equal content may
 lie in several layers; they are made one when they are read. All shards lie together, since a search costs about the
 same for one meter as for hundreds.
 """
@@ -23,6 +23,8 @@ from pipelines.snapshot import Meters, occurs, places
 RECENT_ROWS: Final = 4_000
 # Each search goes through all runs; fewer runs are sorted again more often.
 MOST_RUNS: Final = 8
+# Runs of so many rows stay as they are: sorting millions of rows again would hold up all that comes.
+LARGE_ROWS: Final = 250_000
 # Meters counted in one go; a count takes about a kilobyte a row of their histories while it lasts.
 MOST_METERS: Final = 100_000
 
@@ -48,7 +50,9 @@ class _Run:
         return cls(ordered, ordered["meter_a"].to_numpy())
 
     def of_meters(self, meters: Meters) -> pl.DataFrame:
-        return self.rows[places(self.meters, meters)]
+        found = places(self.meters, meters)
+        # Taking nothing from fifty columns costs as much as taking a row.
+        return self.rows[found] if len(found) else self.rows.clear()
 
 
 @dataclass(slots=True)
@@ -102,14 +106,15 @@ class Histories:
             self._merge()
 
     def _merge(self) -> None:
-        """Of too many runs the younger ones become one, with the oldest too where that is not much larger."""
-        if len(self._runs) > MOST_RUNS:
-            oldest, *younger = self._runs
+        """Of too many runs that are not large the younger become one, with the oldest where that is not much larger."""
+        large = [run for run in self._runs if run.rows.height >= LARGE_ROWS]
+        oldest, *younger = [run for run in self._runs if run.rows.height < LARGE_ROWS] or [_Run.of(empty_history())]
+        if len(younger) >= MOST_RUNS:
             rows = pl.concat([run.rows for run in younger])
             if oldest.rows.height < 2 * rows.height:
-                self._runs = [_Run.of(distinct(pl.concat([oldest.rows, rows])))]
+                self._runs = [*large, _Run.of(distinct(pl.concat([oldest.rows, rows])))]
             else:
-                self._runs = [oldest, _Run.of(rows)]
+                self._runs = [*large, oldest, _Run.of(rows)]
 
 
 def by_meters(events: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -192,12 +192,11 @@ class FoldShards(beam.DoFn):
             self._take(shard, history, state, arrived, [packed])
             return
         arrived.add(packed)
-        waits = history.waits or Waiting()
-        waits.still = 0
-        if not waits or wait < waits.seconds:
+        if not history.waits or wait < history.waits.seconds:
             history.waits = Waiting.of(wait)
             changed(history, state)
             timer.set(history.waits.next_look())
+        history.waits.more_has_come(len(packed))
 
     @on_timer(FOLD_DUE)
     def due(

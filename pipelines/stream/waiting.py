@@ -2,8 +2,9 @@
 
 A few live events are counted and written at once. Where they come in number, they wait for up to a second, and a timer
 counts them in one go: counting a meter costs about the same for one new event as for ten. In catching up, the older
-messages are, the longer they wait, up to two minutes, or until no more have come for some seconds: every count goes
-through the whole histories of the meters that it touches, so a few large counts cost far less than many small ones.
+messages are, the longer they wait, up to four minutes, or until no more have come for some seconds, or very many have:
+every count goes through the whole histories of the meters that it touches, so a few large counts cost far less than
+many small ones.
 """
 
 import time
@@ -20,11 +21,13 @@ FEW_EVENTS: Final = 100
 BRISK_SECONDS: Final = 1.0
 # The old ones wait for about this share of their age to be counted together, and so long at most.
 WAIT_OF_AGE: Final = 0.4
-WAITS: Final = (BRISK_SECONDS, 3.0, 10.0, 30.0, 120.0)
+WAITS: Final = (BRISK_SECONDS, 3.0, 10.0, 30.0, 120.0, 240.0)
 LONGEST: Final = WAITS[-1]
 # While some wait, it is looked so often whether more still come; after so many looks without any they wait no longer.
 LOOK_SECONDS: Final = 2.0
 STILL_LOOKS: Final = 2
+# A key has no more than these wait, some 1.5 million events: they are read from the state in one go.
+MOST_BYTES_WAITING: Final = 40_000_000
 # Totals that have waited to be counted wait so long at most to be written together.
 WRITE_SECONDS: Final = 5.0
 
@@ -49,12 +52,13 @@ def next_multiple(seconds: float) -> Timestamp:
 class Waiting:
     """For how many seconds at most something of a key waits (0: nothing does), until when, and how it was looked at.
 
-    `still` are the looks in a row at which nothing more had come.
+    `still` are the looks in a row at which nothing more had come, `size` the bytes that have.
     """
 
     seconds: float = 0.0
     until: float = 0.0
     still: int = 0
+    size: int = 0
 
     @classmethod
     def of(cls, seconds: float) -> "Waiting":
@@ -63,6 +67,11 @@ class Waiting:
 
     def __bool__(self) -> bool:
         return self.seconds > 0
+
+    def more_has_come(self, size: int) -> None:
+        """So many bytes more wait."""
+        self.still = 0
+        self.size += size
 
     def next_look(self) -> Timestamp:
         """When the timer is to fire."""
@@ -75,5 +84,7 @@ class Waiting:
         nothing, and nothing comes to it.
         """
         self.still += 1
+        if self.still > STILL_LOOKS or self.size > MOST_BYTES_WAITING:
+            return True
         # Clocks differ a little, so who waits for one look only does not ask for the time.
-        return self.seconds <= LOOK_SECONDS or self.still > STILL_LOOKS or time.time() >= self.until
+        return self.seconds <= LOOK_SECONDS or time.time() >= self.until

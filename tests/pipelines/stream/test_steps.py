@@ -236,6 +236,7 @@ def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_cou
             patch.setattr(kept, "MOST_SEGMENTS", 1)
             patch.setattr("pipelines.stream.history.RECENT_ROWS", 2)
             patch.setattr("pipelines.stream.history.MOST_RUNS", 2)
+            patch.setattr("pipelines.stream.history.LARGE_ROWS", 6)
             patch.setattr(transforms, "MOST_BYTES", 3_000)
             patch.setattr("pipelines.stream.history.MOST_METERS", 1)
             patch.setattr("pipelines.stream.packing.SEGMENT_ROWS", 2)
@@ -303,7 +304,7 @@ def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (15.0, 3.0), (30.0, 10.0), (86_400.0, 120.0)]
+    ("age", "wait"), [(-3.0, 0.0), (0.0, 0.0), (4.9, 0.0), (5.0, 1.0), (15.0, 3.0), (30.0, 10.0), (86_400.0, 240.0)]
 )
 def test_older_messages_wait_longer_up_to_a_limit(age: float, wait: float) -> None:
     assert wait_of(age, 1) == wait
@@ -345,8 +346,18 @@ def test_what_waits_is_counted_at_the_limit_though_more_comes(job: Job, monkeypa
         job.take(identified([event]), WAITS[-1])
         now += LOOK_SECONDS
         job.look()
-    # The next full multiple of two minutes.
+    # The next full multiple of four minutes.
     assert now - LOOK_SECONDS < 1_000_080 <= now
+
+
+def test_what_waits_is_counted_when_there_is_very_much_of_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_BYTES_WAITING", 2_000)
+    for number in range(3):
+        job.look()
+        assert not job.totals
+        job.take(identified([installed(), *(removed(id=f"number {number}.{each}") for each in range(9))]), WAITS[-1])
+    job.look()
+    assert job.totals
 
 
 def test_who_may_wait_less_makes_all_of_the_shard_due_earlier(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
