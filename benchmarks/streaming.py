@@ -131,7 +131,10 @@ def _course(seen: list[tuple[float, int]], begin: float) -> str:
 def _checkpoints(here: World) -> str:
     job = json.loads((here.home / "stream" / (here.home / "stream/current").read_text() / "stream.json").read_text())
     found = checkpoints_of(f"127.0.0.1:{here.environment['ROLLOUT_FLINK_REST_PORT']}", job["jobs"][-1])
-    return f"newest checkpoint {found.duration_ms / 1000:.1f} s, {found.state_bytes / 1e6:.1f} MB"
+    return (
+        f"newest checkpoint {found.duration_ms / 1000:.1f} s, {found.state_bytes / 1e6:.1f} MB, "
+        f"longest of {found.completed} {found.longest_ms / 1000:.1f} s, {found.failed} failed"
+    )
 
 
 @app.command()

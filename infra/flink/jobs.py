@@ -41,6 +41,7 @@ class Checkpoints:
     ended_ms: int | None = None
     duration_ms: int = 0
     state_bytes: int = 0
+    longest_ms: int = 0
 
 
 def ask(address: str, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
@@ -105,7 +106,8 @@ def checkpoints_of(address: str, job_id: str) -> Checkpoints:
     known = (counts["completed"], counts["failed"], counts["restored"])
     if not newest:
         return Checkpoints(*known)
-    return Checkpoints(*known, newest["latest_ack_timestamp"], newest["end_to_end_duration"], newest["state_size"])
+    took, longest = newest["end_to_end_duration"], told["summary"]["end_to_end_duration"]["max"]
+    return Checkpoints(*known, newest["latest_ack_timestamp"], took, newest["state_size"], longest)
 
 
 def newest_checkpoint(checkpoints: Path, job_ids: list[str]) -> Path | None:

@@ -51,15 +51,17 @@ def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
 def ledger_lines(home: Path, record: StreamRecord) -> list[str]:
     """Lines that tell of the stream's ledger. Raises StoreError."""
     store = _store(home, record)
-    cells, intake = store.standing(record.run_id)
-    balance = balance_of(intake).table
+    balance = balance_of(store.intake(record.run_id)).table
     totals = {status: int(balance[status].sum()) for status in INTAKE_STATUSES}
     underway = int(balance["difference"].abs().sum())
     written = store.last_write(record.run_id)
+    cells = "nothing yet"
+    if written is not None:
+        cells = f"{store.cells_written(record.run_id):,} cells, the last at {written:%Y-%m-%d %H:%M:%S} UTC"
     return [
         "Records: " + ", ".join(f"{status} {records:,}" for status, records in totals.items()),
         f"Balance: {'holds' if not underway else f'{underway:,} records are under way'}",
-        f"Cells: {cells.height:,}; last write {written:%Y-%m-%d %H:%M:%S} UTC" if written else "Cells: none yet",
+        f"Written by the stream: {cells}",
     ]
 
 

@@ -132,6 +132,13 @@ class Store:
             kept = self._wanted(connection, run_id)
             return _whole(connection, LEDGER_CELLS, kept), _whole(connection, LEDGER_INTAKE, kept)
 
+    def cells_written(self, run_id: str) -> int:
+        """How many cells a run has by itself, those of its baseline not counted."""
+        cells = STORED[LEDGER_CELLS.name]
+        with self._reading() as connection:
+            wanted = sa.select(sa.func.count()).select_from(cells).where(cells.c.run_id == run_id)
+            return connection.scalar(wanted) or 0
+
     def begin_stream(self, run: RunRecord, baseline: str | None) -> None:
         """The run of a stream is the current one and live; its figures are those of the baseline and what it adds.
 

@@ -7,24 +7,23 @@ import io
 import os
 import random
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import fastavro
 import pytest
 
-from pipelines.cli.standing import REST
 from pipelines.log.offsets import ranges
 from pipelines.log.reading import messages
 from pipelines.log.topics import rejected_topic, topic_of
-from pipelines.store import Store, open_store
+from pipelines.store import open_store
 from pipelines.synthetic import Plan
 from schemas.registry import SINGLE_OBJECT_MARKER, decode_single_object, encode_single_object, parsed
 from schemas.sources import supplier_ids
 from tests.builders import ACME, Event, installed, void
-from tests.end_to_end.world import VICTIMS, Feeder, World, messages_of, send_all, soon, world
+from tests.end_to_end.ledger import at_rest, cells_of, statuses
+from tests.end_to_end.world import VICTIMS, Feeder, World, messages_of, send_all, world
 from tests.oracle.compare import differences
 from tests.oracle.plain import recount
 from tests.pipelines.whole_runs import britain
@@ -37,8 +36,6 @@ pytestmark = [
 
 KILLS = int(os.environ.get("ROLLOUT_KILLS", "10"))
 SEED = int(os.environ.get("ROLLOUT_SEED", "1"))
-# Long enough for a machine that does other work as well.
-CATCH_UP_SECONDS = 900
 POISON = b"this is no event"
 
 
@@ -51,37 +48,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def store_url(here: World) -> str:
     return here.server.url(here.server.new_database(), "pipeline_login")
-
-
-def statuses(store: Store, run_id: str) -> dict[str, int]:
-    totals: dict[str, int] = defaultdict(int)
-    for _, status, records in store.standing(run_id)[1].iter_rows():
-        totals[status] += records
-    return totals
-
-
-def at_rest(store_url: str, received: int) -> None:
-    """The ledger has received so many records, every one of them is accounted for, and nothing more is written.
-
-    A fold reaches the cells of several sources, and those of none, in transactions of their own.
-    """
-    store = open_store(store_url)
-    run_id = store.current_run().run_id
-
-    def holds() -> bool:
-        totals = statuses(store, run_id)
-        others = sum(totals[name] for name in ("accepted", "duplicate", "superseded", "pending", "rejected"))
-        written = store.last_write(run_id)
-        rests = written is not None and datetime.now(UTC) - written > REST
-        return rests and totals["received"] == received == others
-
-    soon(f"{received:,} records in the ledger", holds, CATCH_UP_SECONDS)
-
-
-def cells_of(here: World, store_url: str, name: str) -> Path:
-    path = here.home / f"{name}.csv"
-    here.rollout("cells", "--store", store_url, "--out", path)
-    return path
 
 
 def dumped(here: World, folder: Path) -> Path:

@@ -17,6 +17,7 @@ import psutil
 
 from infra.flink import cluster as flink
 from infra.kafka import cluster as kafka
+from infra.kafka import secured
 from infra.processes import is_listening, running
 from pipelines.log.connection import KafkaSettings, LogError
 from pipelines.log.message import SYNTHETIC_HEADER
@@ -73,10 +74,10 @@ class World:
         """How the log is reached."""
         return KafkaSettings.at(self.bootstrap)
 
-    def rollout(self, *arguments: object, fails: bool = False) -> str:
-        """What a command prints; it must succeed, or fail where that is wanted."""
+    def rollout(self, *arguments: object, fails: bool = False, principal: str = "") -> str:
+        """What a command prints; it must succeed, or fail where that is wanted. A principal is one of a secured log."""
         command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-        environment = {**os.environ, **self.environment}
+        environment = {**os.environ, **self.environment, **(login(self.home, principal) if principal else {})}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
         assert (done.returncode != 0) == fails, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
         return done.stdout + done.stderr
@@ -124,13 +125,19 @@ def workers_of(task_manager: int | None) -> list[int]:
     return found
 
 
+def login(home: Path, principal: str) -> dict[str, str]:
+    """The settings by which a principal logs in at the secured broker under a home."""
+    lines = secured.environment(home, principal)
+    return dict(line.removeprefix("export ").split("=", maxsplit=1) for line in lines)
+
+
 @contextmanager
-def world(home: Path) -> Iterator[World]:
+def world(home: Path, *kafka_options: str) -> Iterator[World]:
     """Kafka, Flink and PostgreSQL are up, and nothing of them is left behind."""
     with postgres() as server:
         made = World(home, server, environment_of(home))
         try:
-            made.rollout("kafka", "up")
+            made.rollout("kafka", "up", *kafka_options)
             made.rollout("flink", "up")
             yield made
             if (home / "stream").exists():

@@ -132,6 +132,7 @@ def test_readers_see_the_baseline_and_the_stream_as_one(store: Store) -> None:
     standing, of_owners = store.standing("live")
     assert_frame_equal(standing, store.cells(), check_row_order=False)
     assert_frame_equal(of_owners, store.intake(), check_row_order=False)
+    assert (store.cells_written("live"), store.cells_written("base")) == (3, 3)
 
 
 def test_a_stream_over_nothing_has_no_baseline(store: Store) -> None:
