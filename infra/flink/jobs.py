@@ -1,9 +1,11 @@
 """Jobs on a Flink cluster as its REST interface tells of them: found by name, watched, saved and ended."""
 
 import json
+import shutil
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -117,6 +119,12 @@ def newest_checkpoint(checkpoints: Path, job_ids: list[str]) -> Path | None:
         if left:
             return max(left, key=lambda path: int(path.name.partition("-")[2]))
     return None
+
+
+def forget_checkpoints(checkpoints: Path, job_ids: Iterable[str]) -> None:
+    """Nothing is left of the checkpoints of some jobs that are over and from which none will go on."""
+    for job_id in job_ids:
+        shutil.rmtree(checkpoints / job_id, ignore_errors=True)
 
 
 def save_and_cancel(address: str, job_id: str, folder: Path) -> Path:

@@ -60,6 +60,7 @@ def start(
 
     home, clusters, log = home_folder(), cluster_settings(), KafkaSettings.at(kafka)
     supervising.require_flink(clusters)
+    supervising.require_no_stream(home, clusters)
     made = ensure_topics(log)
     if made:
         say(f"Made {len(made)} topics.")
@@ -77,6 +78,7 @@ def start(
         opened.end_stream(record.run_id)
         raise
     supervising.start(home, job)
+    supervising.forget_former(home)
     typer.echo(f"The stream of run {record.run_id} runs: http://{clusters.flink}/#/job/{job.jobs[-1]}/overview")
 
 
@@ -183,12 +185,11 @@ def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSe
     from pipelines.pseudonym import worker_key_file
     from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
-    from pipelines.stream.record import folder_of, jaas_path, secrets_path
+    from pipelines.stream.record import jaas_path, key_path, secrets_path
     from pipelines.stream.settings import Secrets
     from pipelines.stream.starting import jaas_line
 
-    folder = folder_of(home, record.run_id)
-    key_file = worker_key_file(Environment(), folder / "pseudonym.key")
+    key_file = worker_key_file(Environment(), key_path(home, record.run_id))
     address = with_password(store if "://" in store else f"sqlite:///{Path(store).absolute()}")
     Secrets(address, str(key_file), log.as_dict()).write(secrets_path(home, record.run_id))
     write_privately(jaas_path(home, record.run_id), jaas_line(log))

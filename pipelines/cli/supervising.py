@@ -20,7 +20,17 @@ from infra.processes import start as start_program
 from infra.processes import stop as stop_program
 from infra.settings import ClusterSettings, cluster_settings
 from pipelines.cli.measuring import Measures, lag_of, ledger_lines, standing
-from pipelines.stream.record import StreamRecord, current, folder_of, jaas_path, keep
+from pipelines.stream.record import (
+    StreamRecord,
+    current,
+    folder_of,
+    forget_secrets,
+    former,
+    is_kept,
+    jaas_path,
+    keep,
+)
+from pipelines.stream.starting import StreamError
 
 if TYPE_CHECKING:
     from pipelines.log.connection import KafkaSettings
@@ -36,6 +46,23 @@ def require_flink(clusters: ClusterSettings) -> None:
     """Raises ClusterError where Flink or Beam's services do not answer."""
     if cluster.overview(clusters) is None:
         raise ClusterError(f"Flink at {clusters.flink} does not answer; `rollout flink up` starts it.")
+
+
+def require_no_stream(home: Path, clusters: ClusterSettings) -> None:
+    """Raises StreamError where the stream that was last started still runs. Raises FlinkAway."""
+    if not is_kept(home):
+        return
+    record = current(home)
+    job = jobs.job_named(clusters.flink, record.name)
+    if job is not None and job.state not in jobs.LOST:
+        raise StreamError(f"The stream of run {record.run_id} runs; end it first with `rollout stream stop`.")
+
+
+def forget_former(home: Path) -> None:
+    """Of the streams before the current one, from which none will go on, no checkpoints and no secrets are left."""
+    for record in former(home):
+        jobs.forget_checkpoints(cluster.Folders(home).checkpoints, record.jobs)
+        forget_secrets(home, record)
 
 
 def place_of(home: Path, run_id: str) -> Place:
@@ -106,8 +133,16 @@ def _once(home: Path, record: StreamRecord) -> StreamRecord:
         cluster.up(home, clusters, _log)
     job = jobs.job_named(clusters.flink, record.name)
     if job is not None and job.state not in jobs.LOST:
+        _forget_lost(cluster.Folders(home).checkpoints, record)
         return record
     return _resubmit(home, record)
+
+
+def _forget_lost(checkpoints: Path, record: StreamRecord) -> None:
+    """A job's first checkpoint is whole, and makes those of the lost ones before it useless."""
+    *lost, running_one = record.jobs
+    if any((checkpoints / job_id).exists() for job_id in lost) and jobs.newest_checkpoint(checkpoints, [running_one]):
+        jobs.forget_checkpoints(checkpoints, lost)
 
 
 def _resubmit(home: Path, record: StreamRecord) -> StreamRecord:

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipelines.log.offsets import Offsets
 from pipelines.stream.settings import StreamSettings, job_name
@@ -58,6 +58,11 @@ def jaas_path(home: Path, run_id: str) -> Path:
     return folder_of(home, run_id) / "kafka.properties"
 
 
+def key_path(home: Path, run_id: str) -> Path:
+    """Where workers find the pseudonym key if it is in no file yet."""
+    return folder_of(home, run_id) / "pseudonym.key"
+
+
 def keep(home: Path, record: StreamRecord) -> None:
     """The record is in its folder and names the current stream."""
     folder = folder_of(home, record.run_id)
@@ -72,6 +77,11 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def is_kept(home: Path) -> bool:
+    """Whether any stream was started under a home."""
+    return (home / "stream" / CURRENT).exists()
+
+
 def current(home: Path) -> StreamRecord:
     """The stream that was last started. Raises StreamError."""
     try:
@@ -79,4 +89,21 @@ def current(home: Path) -> StreamRecord:
         found = json.loads((folder_of(home, run_id) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StreamError(f"No stream was started under {home}; `rollout stream start` starts one.") from error
+    return _record(found)
+
+
+def former(home: Path) -> list[StreamRecord]:
+    """The streams that were started before the current one. Raises StreamError where there is none."""
+    now = current(home).run_id
+    paths = sorted((home / "stream").glob(f"*/{RECORD}"))
+    return [_record(json.loads(path.read_text(encoding="utf-8"))) for path in paths if path.parent.name != now]
+
+
+def forget_secrets(home: Path, record: StreamRecord) -> None:
+    """Nothing secret is left of a stream that will not go on."""
+    for path in (secrets_path(home, record.run_id), jaas_path(home, record.run_id), key_path(home, record.run_id)):
+        path.unlink(missing_ok=True)
+
+
+def _record(found: Any) -> StreamRecord:
     return StreamRecord(**found | {"beam_options": tuple(found["beam_options"]), "jobs": tuple(found["jobs"])})

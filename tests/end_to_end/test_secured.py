@@ -46,6 +46,13 @@ def send_each_as_itself(here: World, folder: Path) -> None:
         here.rollout("submit", source, "--kafka", here.bootstrap, principal=source.name)
 
 
+def test_who_may_not_read_the_log_starts_no_stream(here: World, tmp_path: Path) -> None:
+    target = ("--kafka", here.bootstrap, "--store", f"sqlite:///{tmp_path}/none.db")
+    told = here.rollout("stream", "start", *target, fails=True, principal=ACME)
+    assert len(told.strip().splitlines()) == 1
+    assert "may not" in told
+
+
 def test_a_stream_over_a_secured_log_ends_in_what_a_recount_gives(here: World, tmp_path: Path) -> None:
     ledger = f"sqlite:///{tmp_path}/ledger.db"
     here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", ledger, principal=PIPELINE)
@@ -69,13 +76,6 @@ def test_a_password_is_only_in_files_that_their_owner_alone_may_read(here: World
     holds = [path for path in here.home.rglob("*") if path.is_file() and password in path.read_bytes()]
     assert [path for path in holds if path.is_relative_to(here.home / "stream")]
     assert [path for path in holds if path.stat().st_mode & 0o077] == []
-
-
-def test_who_may_not_read_the_log_starts_no_stream(here: World, tmp_path: Path) -> None:
-    target = ("--kafka", here.bootstrap, "--store", f"sqlite:///{tmp_path}/none.db")
-    told = here.rollout("stream", "start", *target, fails=True, principal=ACME)
-    assert len(told.strip().splitlines()) == 1
-    assert "may not" in told
 
 
 def heard_by(here: World, principal: str, source: str) -> int:

@@ -14,16 +14,18 @@ from pathlib import Path
 import fastavro
 import pytest
 
+from infra.flink.cluster import Folders
 from pipelines.log.offsets import ranges
 from pipelines.log.reading import messages
 from pipelines.log.topics import rejected_topic, topic_of
 from pipelines.store import open_store
+from pipelines.stream.record import current
 from pipelines.synthetic import Plan
 from schemas.registry import SINGLE_OBJECT_MARKER, decode_single_object, encode_single_object, parsed
 from schemas.sources import supplier_ids
 from tests.builders import ACME, Event, installed, void
 from tests.end_to_end.ledger import at_rest, cells_of, statuses
-from tests.end_to_end.world import VICTIMS, Feeder, World, messages_of, send_all, world
+from tests.end_to_end.world import VICTIMS, Feeder, World, messages_of, send_all, soon, world
 from tests.oracle.compare import differences
 from tests.oracle.plain import recount
 from tests.pipelines.whole_runs import britain
@@ -151,6 +153,22 @@ def test_the_whole_log_sent_again_doubles_nothing(here: World, store_url: str, s
     assert cells_of(here, store_url, "again").read_bytes() == streamed.read_bytes()
 
 
+def test_of_lost_jobs_no_checkpoints_are_left(here: World, streamed: Path) -> None:
+    assert streamed
+    record = current(here.home)
+    assert len(record.jobs) > here.killed.count("job manager")
+    left = Folders(here.home).checkpoints
+    soon("checkpoints of one job", lambda: [path.name for path in left.iterdir()] == [record.jobs[-1]], 60)
+
+
+def test_a_second_stream_beside_it_is_refused_in_one_sentence(here: World, streamed: Path) -> None:
+    assert streamed
+    target = ("--kafka", here.bootstrap, "--store", here.home / "second.db")
+    told = here.rollout("stream", "start", *target, fails=True)
+    assert "runs; end it first with `rollout stream stop`" in told
+    assert len(told.strip().splitlines()) == 1
+
+
 def test_stopped_with_a_savepoint_and_gone_on_from_it(here: World, store_url: str, streamed: Path) -> None:
     told = here.rollout("stream", "stop", "--savepoint", here.home / "savepoint")
     place = told.partition("The savepoint is in ")[2].split()[0]
@@ -180,6 +198,10 @@ def test_gone_on_from_a_snapshot_with_what_came_since(here: World, store_url: st
     here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", store_url, "--from-snapshot", snapshot)
     at_rest(store_url, received + len(corrections))
     assert "cells agree" in here.rollout("verify", "--kafka", here.bootstrap, "--store", store_url)
+    # Of the stream before it nothing secret is left, and no checkpoint.
+    record = current(here.home)
+    assert [path.parent.name for path in (here.home / "stream").rglob("secrets.json")] == [record.run_id]
+    assert {path.name for path in Folders(here.home).checkpoints.iterdir()} == set(record.jobs)
 
 
 def test_no_stale_cell_stays_where_a_kill_undoes_what_was_written(here: World, streamed: Path) -> None:
