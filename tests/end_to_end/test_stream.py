@@ -228,6 +228,7 @@ def test_no_stale_cell_stays_where_a_kill_undoes_what_was_written(here: World, s
 
 def test_a_broker_that_is_away_is_one_sentence(here: World, streamed: Path) -> None:
     assert streamed
+    here.rollout("stream", "stop")
     told = here.rollout("stream", "start", "--kafka", "127.0.0.1:1", "--store", here.home / "no.db", fails=True)
     assert told.startswith("The log at 127.0.0.1:1 cannot be reached")
     assert len(told.strip().splitlines()) == 1
