@@ -1,6 +1,5 @@
 """A broker, a Flink cluster and a PostgreSQL server of the tests' own, driven by commands, and ways to hurt them."""
 
-import gc
 import os
 import random
 import signal
@@ -177,8 +176,6 @@ class Feeder:
         assert self.thread is not None
         self.thread.join(timeout=600)
         assert not self.thread.is_alive()
-        # Sockets of clients whose broker was killed are told of as soon as they are collected: here, where it is known.
-        gc.collect()
 
     def _run(self) -> None:
         size = -(-len(self.messages) // self.batches)
