@@ -35,8 +35,8 @@ demo: $(SETUP) ## Generate a synthetic Britain, count it and show it (METERS=600
 test: $(SETUP) $(BROWSER) $(PROGRAMS) ## Run all tests but those on clusters (ARGS='-k words' to choose, JOBS=2 at a time).
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not cluster' $(ARGS)
 
-test-cluster: $(SETUP) $(PROGRAMS) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=10).
-	@$(BIN)/python -m pytest -m cluster $(ARGS)
+test-cluster: $(SETUP) $(PROGRAMS) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=5, JOBS=2).
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m cluster $(ARGS)
 
 check: $(SETUP) ## Check format, lint, types, layers, dependencies and the shape of the repository.
 	@$(BIN)/ruff format --check .

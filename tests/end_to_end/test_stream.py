@@ -1,6 +1,6 @@
 """The stream on the real things: whatever is killed on the way, it ends in the cells of a bounded run and the oracle.
 
-ROLLOUT_KILLS is how many kills the long test makes (10), ROLLOUT_SEED what they and the order of messages are drawn by.
+ROLLOUT_KILLS is how many kills the long test makes (5, one of each kind), ROLLOUT_SEED what they and the order of messages are drawn by.
 """
 
 import io
@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-KILLS = int(os.environ.get("ROLLOUT_KILLS", "10"))
+KILLS = int(os.environ.get("ROLLOUT_KILLS", "5"))
 SEED = int(os.environ.get("ROLLOUT_SEED", "1"))
 POISON = b"this is no event"
 
