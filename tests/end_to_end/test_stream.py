@@ -1,6 +1,7 @@
 """The stream on the real things: whatever is killed on the way, it ends in the cells of a bounded run and the oracle.
 
-ROLLOUT_KILLS is how many kills the long test makes (5, one of each kind), ROLLOUT_SEED what they and the order of messages are drawn by.
+ROLLOUT_KILLS is the number of kills that the long test makes (5, one of each kind), ROLLOUT_SEED draws them and the
+order of messages.
 """
 
 import io
