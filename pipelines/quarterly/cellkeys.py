@@ -45,7 +45,7 @@ class Part:
         return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
 
 
-# In bytes. Codes of local authorities and names of service measures have nine to forty.
+# In bytes. Names of service measures have up to forty.
 LONGEST_TEXT: Final = 200
 PRESENT: Final = 1
 PARTS: Final[Mapping[str, Part]] = {
