@@ -1,5 +1,6 @@
 """From a store's address to an engine that only reads, in SQLite or in PostgreSQL."""
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,7 @@ def reason(error: exc.SQLAlchemyError) -> str:
 def _sqlite(path: str | None) -> sa.Engine:
     if not path or not Path(path).is_file():
         raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
-    address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
+    address = f"file:{quote(os.fsencode(Path(path).resolve()))}?mode=ro"
 
     def connect() -> sqlite3.Connection:
         # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
