@@ -55,6 +55,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "pipelines.source.finding": ["InputError"],
         "pipelines.store.errors": ["StoreError", "OutputError"],
         "pipelines.pseudonym": ["KeyMissing"],
+        "pipelines.quarterly.cellkeys": ["CountTooLarge"],
         "pipelines.release.draft": ["DraftError"],
         "pipelines.log.connection": ["LogError"],
         "pipelines.snapshot": ["SnapshotError"],

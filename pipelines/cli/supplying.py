@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli.errors import explained, fail
 from pipelines.cli.inputs import event_files
+from pipelines.cli.times import day_of
 
 UNTIL = "2026-06-30"
 Meters = Annotated[
@@ -73,7 +74,7 @@ def make(out: Path, size: tuple[int, int, float], until: str) -> None:
 
 def _day(until: str) -> date:
     try:
-        return date.fromisoformat(until)
+        return day_of(until)
     except ValueError:
         fail(f"--until wants a date such as {UNTIL}, not {until!r}.")
 

@@ -6,6 +6,7 @@ events, the damage and the work are known before the run begins.
 
 import functools
 import mmap
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +18,15 @@ import numpy.typing as npt
 
 from pipelines import decode
 from pipelines.block import BLOCK_ROWS, Loss, Origin
+from pipelines.quarterly.calendar import instant_ms, is_in_calendar
 from pipelines.source import container
 from pipelines.source.finding import InputError, find
 from pipelines.source.names import escaped, owner_of, provenances
 from schemas.registry import RecordSchema, by_fingerprint
 
 RECEIVED_AT: Final = "received_at"
+# More digits than these are no instant of any calendar.
+MILLISECONDS: Final = re.compile(r"-?[0-9]{1,18}")
 SYNTHETIC: Final = "gb.smartmeter.synthetic"
 UNDECODABLE: Final = "UNDECODABLE"
 UNKNOWN_SCHEMA: Final = "UNKNOWN_SCHEMA"
@@ -127,15 +131,21 @@ def _pieces(path: Path, origin: Origin, made: Plan, as_at: int | None) -> Iterat
 
 
 def received_ms(metadata: dict[str, bytes]) -> int | None:
-    """When a container says that it was received, in milliseconds since 1970; None if it does not say."""
+    """When a container says that it was received, in milliseconds since 1970; None if it does not say.
+
+    It says so in milliseconds or as a time with its zone (ISO 8601), and in the years that have a calendar.
+    """
     text = metadata.get(RECEIVED_AT, b"").decode("utf-8", "replace").strip()
-    if text.lstrip("-").isdigit():
-        return int(text)
+    instant = int(text) if MILLISECONDS.fullmatch(text) else _moment_ms(text)
+    return instant if instant is not None and is_in_calendar(instant) else None
+
+
+def _moment_ms(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
+    return None if moment.tzinfo is None else instant_ms(moment)
 
 
 def version_of(schema: Any) -> RecordSchema | None:

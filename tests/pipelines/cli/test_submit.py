@@ -45,6 +45,7 @@ def test_a_log_that_is_away_is_told_and_nothing_is_on_standard_output(tmp_path: 
     [
         (["nowhere.avro", "--kafka", "127.0.0.1:1"], "There is no file or folder nowhere.avro."),
         (["nowhere.avro", "--kafka", "here"], "--kafka wants addresses such as 127.0.0.1:9092, not 'here'."),
+        (["nowhere.avro", "--kafka", "here:²"], "--kafka wants addresses such as 127.0.0.1:9092, not 'here:²'."),
         (["x.avro", "--kafka", "127.0.0.1:1", "--receipt", "/nowhere/receipt.json"], "There is no folder /nowhere"),
     ],
 )
