@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -92,7 +92,7 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     }
     password = url.password or (None if "password" in url.query else _password())
     try:
-        return sa.create_engine(
+        made = sa.create_engine(
             url.set(drivername="postgresql+psycopg", password=password),
             isolation_level="REPEATABLE READ",
             # A connection that a restart of the server has cut is not handed out.
@@ -101,6 +101,15 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         )
     except ImportError as error:
         raise StoreUnreadable("The driver for postgresql is not installed.") from error
+    # Before SQLAlchemy asks the server anything, whose answers may be no texts.
+    event.listen(made, "connect", _require_utf8, insert=True)
+    return made
+
+
+def _require_utf8(connection: Any, _record: object) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreUnreadable(f"The store is in a database of the encoding {encoding}, and is not one that we wrote.")
 
 
 def _password() -> str | None:
