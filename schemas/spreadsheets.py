@@ -1,8 +1,8 @@
 """Texts in CSV files that a spreadsheet must not take for formulas.
 
 A program that opens a CSV file may run a field that begins with =, +, -, @, a tab or a carriage return. Such a text is
-written with an apostrophe before it, and so is one that begins with apostrophes and then such a character: whoever reads
-the file takes one apostrophe away where this pattern follows it. Numbers are no texts and stay as they are.
+written with an apostrophe before it, and so is one that begins with apostrophes and then such a character: whoever
+reads the file takes one apostrophe away where this pattern follows it. Numbers are no texts and stay as they are.
 """
 
 import re

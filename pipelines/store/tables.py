@@ -53,9 +53,9 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 def storable(text: str) -> str:
-    """The text as both back ends keep it: a NUL and a lone surrogate, which are in no UTF-8 text of PostgreSQL, by name.
+    r"""The text as both back ends keep it: a NUL and a lone surrogate, which PostgreSQL takes in no text, by name.
 
-    They stand as `\\x00` and `\\udc80`.
+    They stand as `\x00` and `\udc80`.
     """
     return text.replace("\0", NUL).encode("utf-8", "backslashreplace").decode()
 
