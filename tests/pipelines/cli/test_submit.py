@@ -105,6 +105,15 @@ def test_the_receipt_says_where_it_lies_and_the_same_content_is_not_sent_again(b
 
 
 @pytest.mark.cluster
+def test_a_file_of_any_name_is_sent_and_named_in_the_receipt(broker: Broker, tmp_path: Path) -> None:
+    (path,) = write_files(tmp_path / "in", [installed(id="of a file with an odd name")])
+    odd = path.rename(path.with_name(os.fsdecode(b"J\xe4n\n.AVRO")))
+    first = submitted(broker, tmp_path / "home", odd.parent)
+    assert [file["name"] for file in first["files"]] == ["J\\xe4n\\x0a.AVRO"]
+    assert submitted(broker, tmp_path / "home", odd) == {**first, "again": True}
+
+
+@pytest.mark.cluster
 def test_only_new_files_of_a_folder_are_sent(broker: Broker, tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "in"
     write_files(folder, [installed(id="sent with the folder")])
