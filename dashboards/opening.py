@@ -1,8 +1,9 @@
 """From a store's address to an engine that only reads, in SQLite or in PostgreSQL."""
 
+import os
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -70,7 +71,7 @@ def reason(error: exc.SQLAlchemyError) -> str:
 def _sqlite(path: str | None) -> sa.Engine:
     if not path or not Path(path).is_file():
         raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
-    address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
+    address = f"file:{quote(os.fsencode(Path(path).resolve()))}?mode=ro"
 
     def connect() -> sqlite3.Connection:
         # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
@@ -91,7 +92,7 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     }
     password = url.password or (None if "password" in url.query else _password())
     try:
-        return sa.create_engine(
+        made = sa.create_engine(
             url.set(drivername="postgresql+psycopg", password=password),
             isolation_level="REPEATABLE READ",
             # A connection that a restart of the server has cut is not handed out.
@@ -100,6 +101,15 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         )
     except ImportError as error:
         raise StoreUnreadable("The driver for postgresql is not installed.") from error
+    # Before SQLAlchemy asks the server anything, whose answers may be no texts.
+    event.listen(made, "connect", _require_utf8, insert=True)
+    return made
+
+
+def _require_utf8(connection: Any, _record: object) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreUnreadable(f"The store is in a database of the encoding {encoding}, and is not one that we wrote.")
 
 
 def _password() -> str | None:

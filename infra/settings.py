@@ -9,8 +9,8 @@ from infra.processes import ClusterError
 
 LOOPBACK = "127.0.0.1"
 Port = Annotated[int, Field(ge=1, le=65535)]
-Ports = Annotated[str, StringConstraints(pattern=r"^\d{1,5}-\d{1,5}$")]
-Memory = Annotated[str, StringConstraints(pattern=r"^\d+[mg]$")]
+Ports = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}-[0-9]{1,5}$")]
+Memory = Annotated[str, StringConstraints(pattern=r"^[0-9]+[mg]$")]
 
 
 class ClusterSettings(BaseSettings):

@@ -5,6 +5,7 @@
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -26,7 +27,7 @@ from pipelines.fold import Counted, added
 from pipelines.outcome import Outcome, of_losses
 from pipelines.progress import Progress, progress
 from pipelines.pseudonym import Key
-from pipelines.quarterly.cellkeys import named_cells
+from pipelines.quarterly.cellkeys import CountTooLarge, named_cells
 from pipelines.source.files import Plan
 from pipelines.source.kafka import LogPlan
 from pipelines.transforms import UNMARKED, Settings
@@ -36,6 +37,8 @@ EVENTS_A_SHARD: Final = 100_000
 # Below this a second worker costs more (it imports Great Expectations for itself) than it saves.
 EVENTS_FOR_TWO_WORKERS: Final = 400_000
 POLL_SECONDS: Final = 0.5
+# What Beam puts behind the message of an error.
+WHERE: Final = re.compile(r" \[while running '[^']*'\]$")
 
 Result = TypeVar("Result", Outcome, Counted)
 Show = Callable[[Progress], None]
@@ -160,7 +163,14 @@ def _run(plan: Plan | LogPlan, settings: Settings, options: list[str]) -> None:
             _ = results.outcome | "Keep the outcome" >> beam.Map(keep, settings.work)
             _ = results.counted | "Keep the counts" >> beam.Map(keep, settings.work)
     except Exception as error:
-        raise PipelineError(_last_line(error)) from error
+        raise _fault(error) from error
+
+
+def _fault(error: Exception) -> Exception:
+    """What a step raised, as far as a person can put it right; a worker's error comes as the text of its traceback."""
+    line, name = WHERE.sub("", _last_line(error)), f"{CountTooLarge.__module__}.{CountTooLarge.__name__}: "
+    is_too_large = isinstance(error, CountTooLarge) or line.startswith(name)
+    return CountTooLarge(line.removeprefix(name)) if is_too_large else PipelineError(_last_line(error))
 
 
 def _last_line(error: BaseException) -> str:

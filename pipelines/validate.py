@@ -221,7 +221,12 @@ def _installation_facts(frame: pl.DataFrame, judged: pl.Expr) -> pl.DataFrame:
         device_named=pl.when(judged & _smets()).then(pl.col("device_id").is_not_null()),
         hub_named=pl.when(judged & _smets()).then(pl.col("hub_id").is_not_null()),
         region_of_distributor=pl.when(judged).then(_region_of_distributor(frame)),
+        local_authority_has_form=pl.when(judged).then(_local_authority_has_form()),
     )
+
+
+def _local_authority_has_form() -> pl.Expr:
+    return pl.col("local_authority_code").str.contains(f"^{geography.LOCAL_AUTHORITY_FORM}$")
 
 
 def _reason_fits_type() -> pl.Expr:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GREAT_BRITAIN = "K03000001"
+# The form of the ONS code of a local authority, as a whole text. What has another form is no authority.
+LOCAL_AUTHORITY_FORM = "[EWS][0-9]{8}"
 _HERE = Path(__file__).parent
 
 

@@ -26,6 +26,18 @@ ACME, BOLT, CITY, DUKE = "BGAS", "EENG", "LOND", "PURE"
 DCC = "SDCC"
 LONDON, SCOTLAND, WALES = "E12000007", "S92000003", "W92000004"
 CAMDEN, FIFE = "E09000007", "S12000047"
+# Texts in the place of a local authority's code that are none.
+ODD_AUTHORITIES = (
+    "=1+1",
+    "",
+    "e09000007",
+    "E09000007\n",
+    " E09000007",
+    "E0900000\uff17",
+    "N09000001",
+    "E0900\0",
+    "Camden",
+)
 MPAN_WEIGHTS = (3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 NAMES = uuid.UUID("6f1c1f6e-3c43-5d0e-9a53-5b5c5f0f4d11")
 

@@ -148,6 +148,13 @@ class Server:
         self.execute(f"GRANT TEMPORARY ON DATABASE {name} TO pipeline")
         return name
 
+    def database_of(self, encoding: str) -> str:
+        """The name of a new database without any table, whose texts are in an encoding."""
+        name = f"encoded_{next(self.numbers)}"
+        words = f"ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        self.execute(f"CREATE DATABASE {name} {words}")
+        return name
+
     def empty_store(self) -> str:
         """The address of one database without any row, which is emptied for each test: sooner than a new one."""
         if self.emptied:

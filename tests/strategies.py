@@ -21,7 +21,22 @@ from schemas.codes import (
     VISIT_OUTCOMES,
 )
 from tests import builders as build
-from tests.builders import ACME, BOLT, CAMDEN, CITY, DCC, FIFE, LONDON, SCOTLAND, A, B, Event, G, MeterPoint
+from tests.builders import (
+    ACME,
+    BOLT,
+    CAMDEN,
+    CITY,
+    DCC,
+    FIFE,
+    LONDON,
+    ODD_AUTHORITIES,
+    SCOTLAND,
+    A,
+    B,
+    Event,
+    G,
+    MeterPoint,
+)
 
 SUPPLIERS = (ACME, BOLT, CITY)
 METERS = (A, B, G)
@@ -101,7 +116,7 @@ def installs(draw: st.DrawFn, place: Place) -> Event:
         sector=draw(st.sampled_from(("DOMESTIC", "DOMESTIC", "NON_DOMESTIC"))),
         payment_mode=draw(st.sampled_from(("CREDIT", "PREPAYMENT"))),
         region_code=draw(st.sampled_from((LONDON, SCOTLAND))),
-        local_authority_code=draw(st.sampled_from((None, CAMDEN, FIFE))),
+        local_authority_code=draw(st.sampled_from((None, CAMDEN, FIFE, *ODD_AUTHORITIES[:3]))),
         install_reason=draw(st.sampled_from(("OPENING_POSITION", "SMART_FOR_SMART", "NEW_CONNECTION"))),
         in_home_display=draw(st.sampled_from(IN_HOME_DISPLAY_ANSWERS[:2])),
     )

@@ -4,21 +4,29 @@ import csv
 import io
 
 from dashboards.store import Release
-from dashboards.tables import Cell, Table
+from dashboards.tables import Cell, Column, Table
+from schemas.spreadsheets import harmless
 
 
-def _line(cells: list[Cell], release: Release) -> list[str]:
+def _line(columns: tuple[Column, ...], cells: list[Cell], release: Release) -> list[str]:
     markers = max((cell.markers for cell in cells), key=len, default="")
-    return [*(cell.bare for cell in cells), markers, release.key.vintage, release.data_notice]
+    bare = (
+        harmless(cell.bare) if column.kind in ("label", "quarter") else cell.bare
+        for column, cell in zip(columns, cells, strict=True)
+    )
+    return [*bare, markers, harmless(release.key.vintage), harmless(release.data_notice)]
 
 
 def csv_text(table: Table, release: Release) -> str:
-    """The table's rows in RFC 4180 form; shares and changes in percent, a figure that there is not left empty."""
+    """The table's rows in RFC 4180 form; shares and changes in percent, a figure that there is not left empty.
+
+    A text that a spreadsheet would run as a formula has an apostrophe before it.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
     headings = [
         f"{column.heading} (%)" if column.kind in ("share", "change") else column.heading for column in table.columns
     ]
     writer.writerow([*headings, "Markers", "Release", "Notice"])
-    writer.writerows(_line(cells, release) for cells in [*table.rows, *table.total_rows])
+    writer.writerows(_line(table.columns, cells, release) for cells in [*table.rows, *table.total_rows])
     return file.getvalue()

@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+ENCODING: Final = "UTF8"
 FOLDER: Final = Path(str(files("infra.postgres"))) / "migrations"
 
 
@@ -17,11 +18,18 @@ class UnknownMigration(Exception):
     """A newer version of this program has migrated the database; the message is one sentence."""
 
 
+class WrongEncoding(Exception):
+    """The database does not keep its texts as UTF-8; the message is one sentence."""
+
+
 def migrate(connection: sa.Connection) -> tuple[str, ...]:
-    """All migrations are made; gives the titles of those that were not before. Raises UnknownMigration.
+    """All migrations are made; gives the titles of those that were not before. Raises UnknownMigration, WrongEncoding.
 
     The connection's transaction holds them all, and whoever began it ends it.
     """
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != ENCODING:
+        raise WrongEncoding(f"The database has the encoding {encoding}; make one with ENCODING '{ENCODING}'.")
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)

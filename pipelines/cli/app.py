@@ -1,5 +1,6 @@
 """The verbs of `rollout` in one list, and how errors are told: one clear sentence and exit status 2."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -50,4 +51,7 @@ def spread_inputs(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Runs the verb that the process's arguments name."""
+    # A path that is no text of the terminal's encoding is shown all the same, as on standard error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(spread_inputs(sys.argv[1:]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.errors import explained, fail
+from pipelines.cli.inputs import event_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -221,17 +222,19 @@ def begin(inputs: list[Path], options: Options) -> Work:
     from pipelines.cli.times import as_at_ms
     from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
-    from pipelines.source.files import InputError, find_files, plan
+    from pipelines.source.files import InputError, plan
+    from pipelines.source.finding import settled
+    from pipelines.source.names import escaped
 
     if not inputs:
         raise InputError("Say what to count: files by --input PATH…, or the log by --kafka BOOTSTRAP.")
     started_at, at = datetime.now(UTC), as_at_ms(options.as_at)
     environment = Environment()
-    files = find_files(inputs)
+    files = event_files(inputs)
     key, sentence = load_key(environment)
     planned = plan(files, at)
     typer.echo(f"{planned.files:,} files with {planned.records:,} events. {sentence}", err=True)
-    names = json.dumps([path.name for path in inputs])
+    names = json.dumps([escaped(settled(path).name) for path in inputs])
     how = _how(environment.home, at, options, options.snapshot is not None)
     return Work(planned, names, key, how, started_at, options.snapshot)
 

@@ -15,8 +15,9 @@ from pipelines.progress import Progress as Done
 from schemas.codes import INTAKE_STATUSES
 from schemas.reasons import reasons
 
-STDERR = Console(stderr=True)
-STDOUT = Console()
+# Names of files and folders are shown as they are: brackets and colons in them mean nothing.
+STDERR = Console(stderr=True, markup=False, emoji=False)
+STDOUT = Console(markup=False, emoji=False)
 SECONDS_BETWEEN_LINES = 10.0
 MOST_REASONS = 12
 
@@ -77,7 +78,7 @@ def conservation_table(balance: Balance) -> None:
 
 def print_whole(table: Table) -> None:
     """Prints a table in full also where the output is no terminal."""
-    console = STDOUT if STDOUT.is_terminal else Console(width=140)
+    console = STDOUT if STDOUT.is_terminal else Console(width=140, markup=False, emoji=False)
     console.print(table)
 
 

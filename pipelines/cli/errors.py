@@ -1,12 +1,15 @@
 """Turns errors that a person can put right into one sentence and exit status 2."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
+
+from pipelines.source.names import escaped
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +43,7 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "The disk is full; nothing was kept."
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename} cannot be used: {error.strerror}."
+        return f"{escaped(os.fsdecode(error.filename))} cannot be used: {error.strerror}."
     if "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
         return "The disk is full; nothing was kept. Free some space, or set ROLLOUT_HOME to a folder on another disk."
     return str(error) if isinstance(error, _foreseen()) else None
@@ -49,9 +52,10 @@ def _sentence(error: Exception) -> str | None:
 def _foreseen() -> tuple[type[Exception], ...]:
     """The errors that say in one sentence what a person can do. Only modules in use can have raised one."""
     names = {
-        "pipelines.source.files": ["InputError"],
+        "pipelines.source.finding": ["InputError"],
         "pipelines.store.errors": ["StoreError", "OutputError"],
         "pipelines.pseudonym": ["KeyMissing"],
+        "pipelines.quarterly.cellkeys": ["CountTooLarge"],
         "pipelines.release.draft": ["DraftError"],
         "pipelines.log.connection": ["LogError"],
         "pipelines.snapshot": ["SnapshotError"],

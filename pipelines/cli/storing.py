@@ -17,7 +17,7 @@ def store() -> None:
 @explained
 def migrate(store: StoreUrl) -> None:
     """Bring a store in PostgreSQL to this version's tables, roles and rights; its owner does that."""
-    from infra.postgres.migrating import UnknownMigration
+    from infra.postgres.migrating import UnknownMigration, WrongEncoding
     from infra.postgres.migrating import migrate as bring_up_to_date
     from pipelines.store import StoreError
     from pipelines.store.opening import server
@@ -28,7 +28,7 @@ def migrate(store: StoreUrl) -> None:
     try:
         with backend.writing() as connection:
             made = bring_up_to_date(connection)
-    except UnknownMigration as error:
+    except (UnknownMigration, WrongEncoding) as error:
         raise StoreError(str(error)) from error
     for title in made:
         typer.echo(f"Made: {title}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from pipelines.cli.errors import explained, fail
+from pipelines.cli.inputs import event_files
 
 if TYPE_CHECKING:
     from pipelines.log.connection import KafkaSettings
@@ -45,12 +46,11 @@ def submit(
     """
     from pipelines.log.connection import KafkaSettings
     from pipelines.settings import Environment
-    from pipelines.source.files import find_files
 
     if receipt is not None and not receipt.absolute().parent.is_dir():
         fail(f"There is no folder {receipt.absolute().parent} for the receipt.")
     door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
-    found = find_files(files)
+    found = event_files(files)
     # A log that cannot be reached is told before the files are looked at, which takes longer.
     door.knock()
     submissions = [door.prepared(group, source) for group in by_folder(found)]
@@ -132,11 +132,12 @@ class _Door:
         from dataclasses import replace
 
         from pipelines.log.receipts import as_before, receipts_of
+        from pipelines.source.names import escaped
 
         before = () if self.again else receipts_of(self.home, submission.source_id, self.cluster_id)
         known = {content: receipt for receipt in before for content in receipt.hashes}
         new = tuple((path, content) for path, content in submission.files if content not in known)
-        old = {content: path.name for path, content in submission.files if content in known}
+        old = {content: escaped(path.name) for path, content in submission.files if content in known}
         answered = list({known[content].sent_at: known[content] for content in old}.values())
         if old:
             when = ", ".join(receipt.sent_at for receipt in answered)

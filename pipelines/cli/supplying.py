@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.errors import explained, fail
+from pipelines.cli.inputs import event_files
+from pipelines.cli.times import day_of
 
 UNTIL = "2026-06-30"
 Meters = Annotated[
@@ -72,7 +74,7 @@ def make(out: Path, size: tuple[int, int, float], until: str) -> None:
 
 def _day(until: str) -> date:
     try:
-        return date.fromisoformat(until)
+        return day_of(until)
     except ValueError:
         fail(f"--until wants a date such as {UNTIL}, not {until!r}.")
 
@@ -91,8 +93,7 @@ def check(
     """Judge files before they are sent: a scorecard, the reasons, exit status 1 if anything would be rejected."""
     from pipelines.cli.scorecard import show
     from pipelines.dry_run import dry_run
-    from pipelines.source.files import find_files
 
-    result = dry_run(find_files(files), source)
+    result = dry_run(event_files(files), source)
     show(result)
     raise typer.Exit(1 if result.rejected else 0)

@@ -1,10 +1,14 @@
 """Times as a person gives them on the command line."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
-from pipelines.quarterly.calendar import LONDON, day_end_ms
+from pipelines.quarterly.calendar import LONDON, day_end_ms, instant_ms, is_in_calendar
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY: Final = re.compile(r"[0-9]{4}-?(W[0-9]{2}-?[0-9]?|[0-9]{2}-?[0-9]{2})")
+WEEK: Final = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 
 class NoTime(ValueError):
@@ -12,19 +16,36 @@ class NoTime(ValueError):
 
 
 def as_at_ms(text: str | None) -> int | None:
-    """Milliseconds since 1970 of a date (its end in London) or a time (in London where it names no zone)."""
+    """Milliseconds since 1970 of a date (its end in London) or a time (in London where it names no zone).
+
+    Raises NoTime for any other text, and for a time outside the years 1 to 9998.
+    """
     if text is None:
         return None
     try:
-        if len(text) == len("2026-06-30"):
-            return day_end_ms(date.fromisoformat(text))
-        moment = datetime.fromisoformat(text)
+        instant = _instant_ms(text)
     except (ValueError, OverflowError) as error:
         raise NoTime(
             f"--as-at wants a date such as 2026-06-30 or a time such as 2026-06-30T12:00Z, not {text!r}."
         ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    if not is_in_calendar(instant):
+        raise NoTime(f"--as-at wants a date or time in the years 1 to 9998, not {text!r}.")
+    return instant
+
+
+def _instant_ms(text: str) -> int:
+    if DAY.fullmatch(text):
+        return day_end_ms(day_of(text))
+    moment = datetime.fromisoformat(text)
+    return instant_ms(moment if moment.tzinfo else moment.replace(tzinfo=LONDON))
+
+
+def day_of(text: str) -> date:
+    """The date that a text is in a form of ISO 8601: 2026-06-30, 20260630 or 2026-W27-2. Raises ValueError."""
+    # Python takes a week for its Monday.
+    if WEEK.fullmatch(text):
+        raise ValueError(f"{text!r} names a week and no day")
+    return date.fromisoformat(text)
 
 
 def moment_of(milliseconds: int | None) -> datetime | None:

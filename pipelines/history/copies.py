@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +13,6 @@ from pipelines.identifiers import uuid_texts
 from schemas.codes import RECORDS
 from schemas.registry import current
 
-_EPOCH: Final = date(1970, 1, 1)
 _MIX: Final = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
 
@@ -95,7 +93,8 @@ def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
     if value is not None and symbols is not None:
         return symbols[value]
     if value is not None and columns.is_date(field["type"]):
-        return (_EPOCH + timedelta(days=value)).isoformat()
+        # A day may lie beyond the years that Python knows.
+        return str(np.datetime64(value, "D"))
     return value
 
 

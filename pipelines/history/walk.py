@@ -16,6 +16,7 @@ from pipelines import columns
 from pipelines.history.copies import mixed, repeated
 from pipelines.quarterly.cellkeys import PARTS, PRESENT
 from schemas import codes
+from schemas.geography import LOCAL_AUTHORITY_FORM
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -285,11 +286,17 @@ def _int(series: pl.Series) -> Ints:
 
 
 def areas(frame: pl.DataFrame) -> tuple[Ints, pl.Series]:
-    """For each row a number for its local authority, and the authority's code by that number ('' for none)."""
-    texts = frame["local_authority_code"].fill_null("")
-    names = pl.concat([pl.Series([""], dtype=pl.String), texts.unique().sort()]).unique(maintain_order=True)
-    numbers = texts.replace_strict(names, pl.int_range(len(names), eager=True), return_dtype=pl.Int64)
-    return numbers.to_numpy(), names
+    """For each row a number for its local authority, and the authority's code by that number ('' for none).
+
+    A code that has not the form of one is none.
+    """
+    texts = frame["local_authority_code"]
+    sent = texts.unique().sort()
+    codes_sent = sent.filter(sent.str.contains(f"^{LOCAL_AUTHORITY_FORM}$"))
+    numbers = texts.replace_strict(
+        codes_sent, pl.int_range(1, len(codes_sent) + 1, eager=True), default=0, return_dtype=pl.Int64
+    )
+    return numbers.to_numpy(), pl.concat([pl.Series([""], dtype=pl.String), codes_sent])
 
 
 def installed_state(frame: pl.DataFrame) -> Ints:

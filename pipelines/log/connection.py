@@ -1,5 +1,6 @@
 """How to reach the log: address and credentials, and one sentence for everything that a person can put right."""
 
+import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ PAUSE_SECONDS: Final = 0.3
 # The stubs that type checkers bring for kafka-python are of an older release.
 CLIENTS: Final[Any] = kafka
 ERRORS: Final[Any] = kafka.errors
+ADDRESS: Final = re.compile(r".+:[0-9]{1,5}")
 Found = TypeVar("Found")
 # What a plain connection met, as a person is told.
 _AT: Final = "The log at {bootstrap} "
@@ -65,7 +67,7 @@ class KafkaSettings:
     def at(cls, bootstrap: str, environment: LogEnvironment | None = None) -> "KafkaSettings":
         """Settings for brokers with the credentials that the environment holds. Raises LogError."""
         found = environment or LogEnvironment()
-        if not all(part.rpartition(":")[2].isdigit() and part.rpartition(":")[0] for part in bootstrap.split(",")):
+        if not all(ADDRESS.fullmatch(part) for part in bootstrap.split(",")):
             raise LogError(f"--kafka wants addresses such as 127.0.0.1:9092, not {bootstrap!r}.")
         password = found.password.get_secret_value() if found.password else ""
         if found.password_file is not None:

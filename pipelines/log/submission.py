@@ -16,6 +16,7 @@ from pipelines.log.producing import Headers, Producer
 from pipelines.log.receipts import Place, Receipt, SentFile, joint_hash
 from pipelines.log.topics import topic_of
 from pipelines.source.container import NotAvro
+from pipelines.source.names import escaped
 
 SUBMISSION_HEADER = "submission"
 FILE_HEADER = "file"
@@ -81,8 +82,10 @@ def _send_file(path: Path, wanted: str, out: Callable[[Parcel, Headers], None], 
     records = messages = unreadable = gaps = 0
     with opened(path) as data:
         if content_hash(data) != wanted:
-            raise LogError(f"The file {path} has changed since it was checked; send it again when it is whole.")
-        headers = _headers(data, path.name, wanted)
+            raise LogError(
+                f"The file {escaped(path)} has changed since it was checked; send it again when it is whole."
+            )
+        headers = _headers(data, escaped(path.name), wanted)
         for parcel in parcels(data, single=single):
             if isinstance(parcel, Parcel):
                 messages += 1
@@ -92,7 +95,7 @@ def _send_file(path: Path, wanted: str, out: Callable[[Parcel, Headers], None], 
                 gaps += 1
             else:
                 unreadable += parcel.records
-    return SentFile(path.name, wanted, records, messages, unreadable, gaps)
+    return SentFile(escaped(path.name), wanted, records, messages, unreadable, gaps)
 
 
 def _headers(data: bytes, name: str, content: str) -> Headers:

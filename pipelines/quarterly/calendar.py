@@ -27,9 +27,19 @@ Quarters = npt.NDArray[np.int64]
 Milliseconds = npt.NDArray[np.int64]
 
 
+def instant_ms(moment: datetime) -> int:
+    """The milliseconds since 1970 UTC of a time that names its zone, without those that are not whole."""
+    return (moment - _EPOCH) // _MS
+
+
+def is_in_calendar(milliseconds: int) -> bool:
+    """Whether an instant has a date and a quarter: it lies between FIRST_MS and LAST_MS."""
+    return FIRST_MS <= milliseconds <= LAST_MS
+
+
 def local_midnight_ms(day: date) -> int:
     """The instant, in milliseconds since 1970 UTC, at which a local date begins."""
-    return (datetime.combine(day, time(), LONDON) - _EPOCH) // _MS
+    return instant_ms(datetime.combine(day, time(), LONDON))
 
 
 @functools.cache

@@ -5,7 +5,7 @@ measure's detail, the quarter and the measure. Value 0 of a dimension is "not na
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,9 +45,10 @@ class Part:
         return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
 
 
-# In bytes. Codes of local authorities and names of service measures have nine to forty.
+# In bytes. Names of service measures have up to forty.
 LONGEST_TEXT: Final = 200
 PRESENT: Final = 1
+_MOST: Final = 2**63 - 1
 PARTS: Final[Mapping[str, Part]] = {
     "source_id": Part(1, 10, SOURCE_CODES),
     "region_code": Part(11, 4, region_codes()),
@@ -83,18 +84,47 @@ def keys_of(measure: str, quarters: Keys, meters: Keys, details: npt.ArrayLike =
     return head | named | _DETAIL.put(details)
 
 
+class CountTooLarge(Exception):
+    """A cell's value would not fit into it; the message is one sentence."""
+
+
+def _may_overflow(values: Keys) -> bool:
+    """Whether a sum of some of the values may be beyond what 64 bits hold."""
+    return len(values) > 0 and max(int(values.max()), -int(values.min())) * len(values) > _MOST
+
+
+def _require_room(keys: Iterable[int], sums: Iterable[int]) -> None:
+    """Raises CountTooLarge for the first sum that is beyond 64 bits."""
+    for key, total in zip(keys, sums, strict=True):
+        if abs(total) > _MOST:
+            at = np.array([key])
+            measure, quarter = _SPECS[_MEASURE.get(at)[0]].name, quarter_text(int(_QUARTER.get(at)[0]))
+            raise CountTooLarge(
+                f"The {measure} of {quarter} come to {total:,}, and a cell holds {_MOST:,} at most; "
+                "a record with a wrong count has to be withdrawn first."
+            )
+
+
 def summed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Cells (`text`, `key`, `value`) added up by text and key, without those that come to 0."""
+    """Cells (`text`, `key`, `value`) added up by text and key, without those that come to 0. Raises CountTooLarge."""
+    if _may_overflow(frame["value"].to_numpy()):
+        exact = frame.group_by("text", "key").agg(pl.col("value").cast(pl.Int128).sum())
+        _require_room(exact["key"], exact["value"])
     return frame.group_by("text", "key").agg(pl.col("value").sum()).filter(pl.col("value") != 0)
 
 
 def summed_by_key(keys: Keys, values: Keys) -> tuple[Keys, Keys]:
-    """The distinct keys in order and the sum of the values of each, without those that come to 0."""
+    """The distinct keys in order and the sum of the values of each, without those that come to 0.
+
+    Raises CountTooLarge.
+    """
     if not len(keys):
         return keys, values
     order = np.argsort(keys)
     ordered = keys[order]
     begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    if _may_overflow(values):
+        _require_room(ordered[begins].tolist(), np.add.reduceat(values[order].astype(object), begins).tolist())
     sums = np.add.reduceat(values[order], begins)
     return ordered[begins][sums != 0], sums[sums != 0]
 

@@ -1,4 +1,4 @@
-"""Finds event files, reads their headers and block headers, and plans blocks of up to 100,000 events.
+"""Reads the headers and block headers of event files, and plans blocks of up to 100,000 events.
 
 Planning reads a few bytes of every Avro block and nothing of its body, so the number of
 events, the damage and the work are known before the run begins.
@@ -6,6 +6,7 @@ events, the damage and the work are known before the run begins.
 
 import functools
 import mmap
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,17 +18,18 @@ import numpy.typing as npt
 
 from pipelines import decode
 from pipelines.block import BLOCK_ROWS, Loss, Origin
+from pipelines.quarterly.calendar import instant_ms, is_in_calendar
 from pipelines.source import container
+from pipelines.source.finding import InputError, find
+from pipelines.source.names import escaped, owner_of, provenances
 from schemas.registry import RecordSchema, by_fingerprint
 
 RECEIVED_AT: Final = "received_at"
+# More digits than these are no instant of any calendar.
+MILLISECONDS: Final = re.compile(r"-?[0-9]{1,18}")
 SYNTHETIC: Final = "gb.smartmeter.synthetic"
 UNDECODABLE: Final = "UNDECODABLE"
 UNKNOWN_SCHEMA: Final = "UNKNOWN_SCHEMA"
-
-
-class InputError(Exception):
-    """The input cannot be used as a whole; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +85,20 @@ class Plan:
 
 
 def find_files(inputs: Iterable[Path]) -> list[Path]:
-    """The Avro files under folders, and files named themselves, each once, in order. Raises InputError."""
-    found: dict[Path, Path] = {}
-    for path in inputs:
-        if not path.exists():
-            raise InputError(f"There is no file or folder {path}.")
-        files = sorted(path.rglob("*.avro")) if path.is_dir() else [path]
-        files = [file for file in files if file.is_file()]
-        if not files:
-            raise InputError(f"The folder {path} holds no .avro file; files lie as <source_id>/<name>.avro under it.")
-        found.update((file.resolve(), file) for file in files)
-    return list(found.values())
+    """The event files among and under paths (see `finding`). Raises InputError."""
+    return list(find(inputs).files)
 
 
 def plan(files: Iterable[Path], as_at: int | None = None) -> Plan:
-    """Plans the work over files; with `as_at` (milliseconds), files received later are left out."""
-    made = Plan()
+    """Plans the work over files; with `as_at` (milliseconds), files received later are left out. Raises InputError."""
+    made, listed = Plan(), list(files)
     pieces: dict[RecordSchema, list[Piece]] = {}
-    for path in files:
+    for path, provenance in zip(listed, provenances(listed), strict=True):
         made.files += 1
-        for version, piece in _pieces(path, made, as_at):
+        for version, piece in _pieces(path, Origin(provenance, owner_of(path)), made, as_at):
             pieces.setdefault(version, []).append(piece)
-    for version, listed in pieces.items():
-        made.packets += _packets(version, listed)
+    for version, of_version in pieces.items():
+        made.packets += _packets(version, of_version)
     return made
 
 
@@ -123,32 +116,36 @@ def _packets(version: RecordSchema, pieces: list[Piece]) -> Iterator[Packet]:
         yield Packet(version, tuple(batch))
 
 
-def _pieces(path: Path, made: Plan, as_at: int | None) -> Iterator[tuple[RecordSchema, Piece]]:
-    owner = path.absolute().parent.name
-    provenance = f"{owner}/{path.name}"
+def _pieces(path: Path, origin: Origin, made: Plan, as_at: int | None) -> Iterator[tuple[RecordSchema, Piece]]:
     try:
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise container.NotAvro("The file is empty.")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                yield from _pieces_in(data, path, Origin(provenance, owner), made, as_at)
+                yield from _pieces_in(data, path, origin, made, as_at)
     except container.NotAvro:
         made.unreadable += 1
-        made.losses.append(Loss(owner, "", UNDECODABLE, provenance, None))
+        made.losses.append(Loss(origin.owner, "", UNDECODABLE, origin.path, None))
     except OSError as error:
-        raise InputError(f"The file {path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"The file {escaped(path)} cannot be read: {error.strerror}.") from error
 
 
 def received_ms(metadata: dict[str, bytes]) -> int | None:
-    """When a container says that it was received, in milliseconds since 1970; None if it does not say."""
+    """When a container says that it was received, in milliseconds since 1970; None if it does not say.
+
+    It says so in milliseconds or as a time with its zone (ISO 8601), and in the years that have a calendar.
+    """
     text = metadata.get(RECEIVED_AT, b"").decode("utf-8", "replace").strip()
-    if text.lstrip("-").isdigit():
-        return int(text)
+    instant = int(text) if MILLISECONDS.fullmatch(text) else _moment_ms(text)
+    return instant if instant is not None and is_in_calendar(instant) else None
+
+
+def _moment_ms(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
+    return None if moment.tzinfo is None else instant_ms(moment)
 
 
 def version_of(schema: Any) -> RecordSchema | None:

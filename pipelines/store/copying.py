@@ -13,8 +13,8 @@ from pipelines.store.tables import STORED
 from schemas.tables import Table
 
 SLICE_ROWS: Final = 20_000
-# How COPY reads a character that has a meaning of its own; PostgreSQL keeps no NUL in a text.
-ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\ufffd"}
+# How COPY reads a character that has a meaning of its own.
+ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def copy_rows(connection: sa.Connection, into: str, rows: pl.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """The three CSV files for machines: cells, quarantine and intake. LF line ends, rows in byte order, UTF-8.
 
-Their columns are fixed, so they carry no notice of what kind of data they hold.
+Their columns are fixed, so they carry no notice of what kind of data they hold. A text that a spreadsheet would run as
+a formula has an apostrophe before it (`schemas/spreadsheets.py`).
 """
 
 import errno
@@ -16,6 +17,7 @@ from pipelines.store.errors import OutputError
 from pipelines.store.lines import csv_lines
 from pipelines.store.tables import UNKNOWN_STATUS
 from schemas.codes import INTAKE_STATUSES
+from schemas.spreadsheets import FORMULA
 from schemas.tables import CELL_COLUMNS, LEDGER_INTAKE, LEDGER_QUARANTINE
 
 SLICE_LINES = 100_000
@@ -51,7 +53,7 @@ def complete_intake(intake: pl.DataFrame) -> pl.DataFrame:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    lines = csv_lines(frame).sort()
+    lines = csv_lines(frame.with_columns(pl.col(pl.String).str.replace(FORMULA, "'${0}"))).sort()
     with _written_whole(path) as file:
         file.write(",".join(frame.columns).encode() + b"\n")
         for start in range(0, len(lines), SLICE_LINES):

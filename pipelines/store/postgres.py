@@ -4,12 +4,12 @@ The tables are made by migrations (infra/postgres), by who may make tables; who 
 """
 
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import exc
+from sqlalchemy import event, exc
 
 from pipelines.store.errors import NotAllowed, StoreConflict, StoreError
 from pipelines.store.settings import StoreEnvironment
@@ -23,6 +23,8 @@ IDLE_SECONDS: Final = 60
 ONE_WRITER: Final = 0x526F6C6C6F7574
 MIGRATE: Final = "run `rollout store migrate --store URL` with the name of its owner"
 AWAY: Final = "The store {name} cannot be reached, or went away; check that its server runs."
+ENCODING: Final = "UTF8"
+NOT_UTF8: Final = "The store {name} is in a database of the encoding {encoding}; make one with ENCODING 'UTF8'."
 NOT_ALLOWED: Final = "42501"
 # Classes of codes: a connection that failed, a server that ends it, one that lacks something or whose disk fails.
 GONE: Final = ("08", "57", "53", "58", "25P03")
@@ -73,6 +75,8 @@ class PostgresBackend:
             )
         except ImportError as error:
             raise StoreError("The driver of PostgreSQL is not installed; install the extra `postgresql`.") from error
+        # Before SQLAlchemy asks the server anything, whose answers may be no texts.
+        event.listen(self._engine, "connect", _utf8_only(shown.render_as_string()), insert=True)
         weakref.finalize(self, self._engine.dispose)
 
     @property
@@ -137,3 +141,14 @@ class PostgresBackend:
             return None
         kind = NotAllowed if state == NOT_ALLOWED else StoreConflict if state in CONFLICTS else StoreError
         return kind(sentence.format(name=self.name))
+
+
+def _utf8_only(name: str) -> Callable[[Any, object], None]:
+    """What raises StoreError for a new connection to a database whose texts are not UTF-8; it must not hold a store."""
+
+    def require(connection: Any, _record: object) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != ENCODING:
+            raise StoreError(NOT_UTF8.format(name=name, encoding=encoding))
+
+    return require

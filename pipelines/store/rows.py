@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.store.copying import copy_rows, merge_many, upsert_many
-from pipelines.store.tables import STORED
+from pipelines.store.tables import NUL, STORED
 from schemas.tables import LEDGER_CELLS, Table
 
 SLICE_ROWS = 20_000
@@ -43,6 +43,8 @@ def fitted(table: Table, frame: pl.DataFrame, without: str) -> pl.DataFrame:
     if set(frame.columns) != set(schema):
         raise ValueError(f"{table.name} wants the columns {', '.join(schema)}, not {', '.join(frame.columns)}")
     frame = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    # A frame's texts are UTF-8, so of all that no back end keeps they can only have a NUL.
+    frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", NUL, literal=True))
     if any(frame.null_count().row(0)):
         raise ValueError(f"{table.name} has a row with an empty field")
     key = [name for name in table.key if name != without]

@@ -5,6 +5,7 @@ dashboard opens the file read-only) go on seeing what stood before and a killed 
 At rest it goes back to one plain file, which can be copied, and read from a folder in which nothing may be written.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -98,7 +99,7 @@ class SqliteBackend:
     def _connect(self, mode: str = "rw") -> sqlite3.Connection:
         # mode=rw never makes a file, and falls back to reading where writing is not allowed. isolation_level None
         # leaves it to SQLAlchemy's "begin" to open the transaction.
-        address = f"file:{quote(str(self._path.absolute()))}?mode={mode}"
+        address = f"file:{quote(os.fsencode(self._path.absolute()))}?mode={mode}"
         return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
 
     def _connect_to_write(self) -> sqlite3.Connection:

@@ -14,6 +14,8 @@ from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, Column, Table
 
 LAYOUT: Final = 2
 UNKNOWN_STATUS: Final = "unknown"
+# What stands for a NUL in a text.
+NUL: Final = r"\x00"
 CODE_LISTS: Final = {
     "fuel": codes.FUELS,
     "sector": codes.SECTORS,
@@ -50,8 +52,28 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def storable(text: str) -> str:
+    r"""The text as both back ends keep it: a NUL and a lone surrogate, which PostgreSQL takes in no text, by name.
+
+    They stand as `\x00` and `\udc80`.
+    """
+    return text.replace("\0", NUL).encode("utf-8", "backslashreplace").decode()
+
+
+class StoredText(sa.types.TypeDecorator[str]):
+    """A text, kept as `storable` makes it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """The text as it is kept."""
+        del dialect  # all keep it alike
+        return None if value is None else storable(value)
+
+
 TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
-    "text": sa.Text,
+    "text": StoredText,
     "integer": sa.BigInteger,
     "timestamp": UtcDateTime,
 }
@@ -92,18 +114,18 @@ STORE_VERSION: Final = sa.Table(
 RUNS: Final = sa.Table(
     "runs",
     METADATA,
-    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("run_id", StoredText, primary_key=True),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind", StoredText, nullable=False),
     sa.Column("synthetic", sa.Boolean, nullable=False),
     sa.Column("as_at", UtcDateTime),
-    sa.Column("as_at_basis", sa.Text, nullable=False),
-    sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("rule_version", sa.Text, nullable=False),
-    sa.Column("schema_version", sa.Text, nullable=False),
-    sa.Column("code_version", sa.Text, nullable=False),
-    sa.Column("inputs", sa.Text, nullable=False),
+    sa.Column("as_at_basis", StoredText, nullable=False),
+    sa.Column("key_id", StoredText, nullable=False),
+    sa.Column("rule_version", StoredText, nullable=False),
+    sa.Column("schema_version", StoredText, nullable=False),
+    sa.Column("code_version", StoredText, nullable=False),
+    sa.Column("inputs", StoredText, nullable=False),
     sa.Column("received", sa.BigInteger, nullable=False),
 )
 # The rows of the former run are kept, so that who reads while the switch is made comes to the end of it.
@@ -111,24 +133,24 @@ CURRENT_RUN: Final = sa.Table(
     "current_run",
     METADATA,
     sa.Column("slot", sa.Integer, sa.CheckConstraint("slot = 1"), primary_key=True, autoincrement=False),
-    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), nullable=False),
-    sa.Column("former_run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id)),
+    sa.Column("run_id", StoredText, sa.ForeignKey(RUNS.c.run_id), nullable=False),
+    sa.Column("former_run_id", StoredText, sa.ForeignKey(RUNS.c.run_id)),
 )
 
 # A stream's run, the bounded run that it goes on from, and whether it is still being written.
 STREAMS: Final = sa.Table(
     "streams",
     METADATA,
-    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
-    sa.Column("baseline_run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id)),
+    sa.Column("run_id", StoredText, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
+    sa.Column("baseline_run_id", StoredText, sa.ForeignKey(RUNS.c.run_id)),
     sa.Column("live", sa.Boolean, nullable=False),
 )
 # Who may write a totals key of a stream, and when it was last written; see live.py.
 FENCES: Final = sa.Table(
     "fences",
     METADATA,
-    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("run_id", StoredText, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
+    sa.Column("key", StoredText, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("written_at", UtcDateTime, nullable=False),
 )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import polars as pl
 
@@ -54,3 +55,10 @@ def test_the_csv_has_bare_figures_the_markers_and_the_notice(release: Release) -
     assert (rows[0]["Smart meters"], rows[0]["Share (%)"], rows[0]["Change (%)"]) == ("1234", "61.7", "")
     assert (rows[1]["Markers"], rows[1]["Release"]) == ("[p] [r]", "draft")
     assert {row["Notice"] for row in rows} == {"Synthetic data, not official statistics"}
+
+
+def test_the_csv_has_no_text_that_a_spreadsheet_would_run_and_its_changes_stay_numbers(release: Release) -> None:
+    said = replace(release, data_notice="=1+1", key=replace(release.key, vintage="@draft"))
+    labels = FRAME.with_columns(name=pl.lit("+44"))
+    rows = list(csv.reader(io.StringIO(csv_text(replace(TABLE, frame=labels), said))))
+    assert rows[2] == ["'+44", "0", "", "-100.0", "[p] [r]", "'@draft", "'=1+1"]

@@ -32,6 +32,7 @@ FURTHER: dict[str, dict[str, Any]] = {
         "reason_fits_type": True,
         "device_named": True,
         "hub_named": True,
+        "local_authority_has_form": True,
     },
     "PortfolioDeclared": {"region_code": "S92000003", "mode_fits_type": True, "quarter": "2026Q3", "meters": 0},
     "ServiceMeasured": {"numerator": 0, "denominator": 0},

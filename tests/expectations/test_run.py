@@ -53,6 +53,7 @@ CASES: dict[str, tuple[str, str, list[Any], list[Any]]] = {
     "REASON_TYPE_ODD": ("MeterInstalled", "reason_fits_type", [False], [True, None]),
     "DEVICE_MISSING": ("MeterInstalled", "device_named", [False], [True, None]),
     "HUB_MISSING": ("MeterInstalled", "hub_named", [False], [True, None]),
+    "LOCAL_AUTHORITY_FORMAT": ("MeterInstalled", "local_authority_has_form", [False], [True, None]),
 }
 # A bad value for each column, to break each rule of each record in turn.
 BROKEN = {column: bad[0] for _, column, bad, _ in CASES.values()} | {"meters": -1, "denominator": -1}

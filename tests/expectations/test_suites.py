@@ -30,6 +30,7 @@ FURTHER = {
         "REASON_TYPE_ODD",
         "DEVICE_MISSING",
         "HUB_MISSING",
+        "LOCAL_AUTHORITY_FORMAT",
     },
     "PortfolioDeclared": {"REGION_UNKNOWN", "MODE_TYPE_MISMATCH", "QUARTER_FORMAT", "COUNT_NEGATIVE"},
     "ServiceMeasured": {"COUNT_NEGATIVE"},

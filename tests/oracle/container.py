@@ -8,6 +8,7 @@ is read all the same if its bytes are the records that it claims and no marker l
 import io
 import json
 import lzma
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ def known_record(schema: dict[str, Any]) -> str:
 def received(header: Header) -> int | None:
     """When the container was received, as it says itself: ISO 8601 or milliseconds as text."""
     text = header.metadata.get("received_at", b"").decode("utf-8", errors="replace")
-    if text.isdigit():
+    if re.fullmatch("-?[0-9]{1,15}", text):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

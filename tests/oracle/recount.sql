@@ -116,7 +116,7 @@ WITH RECURSIVE walk AS (
         fuel, meter_point_id, n, verdict,
         CASE WHEN installs OR gains THEN source_id WHEN NOT removes THEN supplier END,
         CASE WHEN installs THEN region_code WHEN NOT removes THEN region END,
-        CASE WHEN installs THEN coalesce(local_authority_code, '') WHEN NOT removes THEN authority END,
+        CASE WHEN installs THEN if(regexp_full_match(local_authority_code, '[EWS][0-9]{8}'), local_authority_code, '') WHEN NOT removes THEN authority END,
         CASE WHEN installs THEN sector WHEN NOT removes THEN place END,
         CASE WHEN installs THEN meter_type WHEN NOT removes THEN kind END,
         CASE

@@ -10,6 +10,7 @@ from tests.builders import (
     CAMDEN,
     CITY,
     LONDON,
+    ODD_AUTHORITIES,
     SCOTLAND,
     commissioned,
     credentials_changed,
@@ -147,7 +148,8 @@ def test_stock_changes_only_between_the_ends_of_quarters() -> None:
 def test_local_stock_knows_no_supplier_and_no_payment_mode() -> None:
     local = {**HOME, "operating_mode": "SMART", "region_code": CAMDEN}
     assert cells("meters_local", installed(), gained(on="2026-07-01")) == {Cell("meters_local", "2026Q2", **local): 1}
-    assert [cell.region_code for cell in cells("meters_local", installed(local_authority_code=None))] == [""]
+    for none in (None, *ODD_AUTHORITIES):
+        assert [cell.region_code for cell in cells("meters_local", installed(local_authority_code=none))] == [""]
 
 
 def test_opening_positions_are_stock_and_no_installations() -> None:

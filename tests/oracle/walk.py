@@ -124,7 +124,7 @@ def installed(event: Event) -> Meter:
     return Meter(
         supplier=event.source_id,
         region=details["region_code"],
-        local_authority=details["local_authority_code"] or "",
+        local_authority=authority_of(details["local_authority_code"]),
         fuel=event.fuel,
         sector=details["sector"],
         meter_type=details["meter_type"],
@@ -132,6 +132,12 @@ def installed(event: Event) -> Meter:
         payment=details["payment_mode"],
         install=event,
     )
+
+
+def authority_of(code: str | None) -> str:
+    """The code of a local authority: E, W or S and eight digits; empty for any other text, and for none."""
+    is_code = code is not None and len(code) == 9 and code[0] in "EWS" and set(code[1:]) <= set("0123456789")
+    return code if code is not None and is_code else ""
 
 
 def gained(event: Event, meter: Meter) -> Meter:

@@ -14,7 +14,10 @@ from schemas.reasons import reasons, sentence
 from tests.builders import (
     ACME,
     BOLT,
+    CAMDEN,
     DCC,
+    FIFE,
+    ODD_AUTHORITIES,
     SCOTLAND,
     WALES,
     A,
@@ -197,6 +200,10 @@ RULES: dict[str, Case] = {
     ),
     "DEVICE_MISSING": Case((installed(device_id=None),), (installed(), opening(device_id=None))),
     "HUB_MISSING": Case((installed(hub_id=None),), (installed(), opening(hub_id=None))),
+    "LOCAL_AUTHORITY_FORMAT": Case(
+        tuple(installed(local_authority_code=odd) for odd in ODD_AUTHORITIES),
+        tuple(installed(local_authority_code=code) for code in (CAMDEN, FIFE, "W06000015", None)),
+    ),
 }
 # Reasons of VOIDs: these and no others, since a VOID speaks of an event and says nothing of its own.
 OF_A_VOID = (

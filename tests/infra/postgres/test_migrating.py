@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
-from infra.postgres.migrating import UnknownMigration, migrate
+from infra.postgres.migrating import UnknownMigration, WrongEncoding, migrate
 from pipelines.store.tables import LAYOUT, METADATA
 from tests.postgres import Server
 
@@ -79,6 +79,13 @@ def test_a_database_that_a_newer_version_has_migrated_is_left_alone(bare: sa.Eng
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with bare.begin() as connection, pytest.raises(UnknownMigration, match="A newer version of this program"):
         migrate(connection)
+
+
+def test_a_database_that_is_not_of_utf8_is_left_alone(postgres_server: Server) -> None:
+    engine = engine_of(postgres_server, postgres_server.database_of("LATIN1"))
+    with engine.begin() as connection, pytest.raises(WrongEncoding, match=r"has the encoding LATIN1; make one with"):
+        migrate(connection)
+    assert described(engine, "columns") == set()
 
 
 def test_an_owner_who_is_no_superuser_migrates_where_the_roles_are_there(

@@ -47,3 +47,15 @@ def test_who_owns_nothing_may_not_migrate(bare: str, tmp_path: Path) -> None:
     refused = rollout(tmp_path / "home", "store", "migrate", "--store", bare.replace("postgres@", "pipeline_login@"))
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "does not let that name do this" in refused.stderr
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("verb", [("store", "migrate"), ("cells", "--out", "cells.csv"), ("dashboard",)])
+def test_a_database_that_is_not_of_utf8_is_one_sentence(
+    postgres_server: Server, tmp_path: Path, encoding: str, verb: tuple[str, ...]
+) -> None:
+    url = postgres_server.url(postgres_server.database_of(encoding))
+    refused = rollout(tmp_path / "home", *verb, "--store", url)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"in a database of the encoding {encoding}" in refused.stderr
+    assert refused.stderr.count("\n") == 1

@@ -45,6 +45,7 @@ def test_a_log_that_is_away_is_told_and_nothing_is_on_standard_output(tmp_path: 
     [
         (["nowhere.avro", "--kafka", "127.0.0.1:1"], "There is no file or folder nowhere.avro."),
         (["nowhere.avro", "--kafka", "here"], "--kafka wants addresses such as 127.0.0.1:9092, not 'here'."),
+        (["nowhere.avro", "--kafka", "here:²"], "--kafka wants addresses such as 127.0.0.1:9092, not 'here:²'."),
         (["x.avro", "--kafka", "127.0.0.1:1", "--receipt", "/nowhere/receipt.json"], "There is no folder /nowhere"),
     ],
 )
@@ -101,6 +102,15 @@ def test_the_receipt_says_where_it_lies_and_the_same_content_is_not_sent_again(b
     assert submitted(broker, home, copy) == {**first, "again": True}
     assert all_messages(broker, "supplier.BGAS")[-1].offset == end
     assert submitted(broker, home, copy, "--again")["offsets"][0]["first_offset"] == end + 1
+
+
+@pytest.mark.cluster
+def test_a_file_of_any_name_is_sent_and_named_in_the_receipt(broker: Broker, tmp_path: Path) -> None:
+    (path,) = write_files(tmp_path / "in", [installed(id="of a file with an odd name")])
+    odd = path.rename(path.with_name(os.fsdecode(b"J\xe4n\n.AVRO")))
+    first = submitted(broker, tmp_path / "home", odd.parent)
+    assert [file["name"] for file in first["files"]] == ["J\\xe4n\\x0a.AVRO"]
+    assert submitted(broker, tmp_path / "home", odd) == {**first, "again": True}
 
 
 @pytest.mark.cluster

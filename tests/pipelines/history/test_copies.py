@@ -45,6 +45,13 @@ def test_the_content_of_an_event_is_written_as_the_oracle_writes_it(event: Event
     assert canonical(row) == sent(event).content()
 
 
+@pytest.mark.parametrize(("days", "written"), [(2**31 - 1, "5881580-07-11"), (-(2**31), "-5877641-06-23")])
+def test_a_day_beyond_the_calendar_is_written_too(days: int, written: str) -> None:
+    far = identified([visited()]).with_columns(requested_on=pl.lit(days, pl.Int32))
+    (row,) = far.rows(named=True)
+    assert f'"requested_on":"{written}"' in canonical(row)
+
+
 def test_equal_copies_are_counted_and_kept_once() -> None:
     event, other = installed(), removed()
     frame = distinct(with_copies(identified([event, other, event, event])))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.cli.times import NoTime, as_at_ms, moment_of
+from pipelines.cli.times import NoTime, as_at_ms, day_of, moment_of
 from pipelines.quarterly.calendar import (
     FIRST_MS,
     LAST_MS,
@@ -111,6 +111,12 @@ def test_a_day_ends_where_the_next_begins(day: date) -> None:
         ("2026-06-30", "2026-06-30T22:59:59.999Z"),
         ("2026-12-31", "2026-12-31T23:59:59.999Z"),
         ("2024-02-29", "2024-02-29T23:59:59.999Z"),
+        ("20260630", "2026-06-30T22:59:59.999Z"),
+        ("2026-W27-2", "2026-06-30T22:59:59.999Z"),
+        ("2026W272", "2026-06-30T22:59:59.999Z"),
+        ("20260630T12", "2026-06-30T11:00Z"),
+        ("2026-W27-2T12:00Z", "2026-06-30T12:00Z"),
+        ("9998-12-30", "9998-12-30T23:59:59.999Z"),
         ("2026-06-30T12:00Z", "2026-06-30T12:00Z"),
         ("2026-06-30T12:00", "2026-06-30T11:00Z"),
         ("2026-01-30T12:00", "2026-01-30T12:00Z"),
@@ -123,7 +129,46 @@ def test_as_at_a_date_is_its_end_in_london_and_a_time_is_itself(text: str, expec
     assert moment_of(found) == datetime.fromisoformat(expected)
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "soon", "", "2026-6-1", "2026-06-30T25:00", "30/06/2026", "9999-12-31"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30",
+        "soon",
+        "",
+        "2026-6-1",
+        "2026-06-30T25:00",
+        "30/06/2026",
+        "9999-12-31",
+        "2026-W27",
+        "2026W27",
+        "2026",
+    ],
+)
 def test_what_is_no_time_is_told_in_one_sentence(text: str) -> None:
     with pytest.raises(NoTime, match=r"^--as-at wants a date such as 2026-06-30 or a time such as"):
         as_at_ms(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59-01:00", "9999-12-31T23:59", "0001-01-01T00:00+14:00", "9998-12-31", "0001-01-01T00:00Z"]
+)
+def test_a_time_without_a_quarter_is_told_in_one_sentence(text: str) -> None:
+    with pytest.raises(NoTime, match=r"^--as-at wants a date or time in the years 1 to 9998, not '.*'\.$"):
+        as_at_ms(text)
+
+
+@given(st.datetimes(timezones=st.timezones()) | st.datetimes())
+def test_any_time_is_itself_or_told(moment: datetime) -> None:
+    try:
+        found = as_at_ms(moment.isoformat())
+    except NoTime:
+        assert moment.year in {1, 9998, 9999}
+    else:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+        assert moment_of(found) == aware.astimezone(UTC) - timedelta(microseconds=aware.microsecond % 1000)
+
+
+@pytest.mark.parametrize("text", ["2026-W27", "2026W27", "20260631", "soon"])
+def test_what_is_no_day_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        day_of(text)

@@ -227,3 +227,15 @@ def test_processes_that_write_different_keys_at_once_lose_nothing(store: Store, 
     counted = {(str(row["source_id"]), str(row["detail"])): row["value"] for row in store.cells().iter_rows(named=True)}
     assert counted == {(key, detail): rounds for key in keys for detail in ("first", "second")}
     assert len(provenances(store)) == rounds * len(keys)
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_a_nul_in_what_a_stream_writes_is_kept_alike_in_either_back_end(store: Store, rows: int) -> None:
+    begun(store)
+    odd = tuple(Cell(at + 1, detail=f"\0{at}") for at in range(rows))
+    places = {f"a\0b row {at}": "REGION_UNKNOWN" for at in range(rows)}
+    fences = store.write_portions("live", [portion(cells_of=odd, quarantined=places)])
+    for _ in range(2):
+        store.write_portions("live", [portion(fence=fences[ACME], cells_of=odd, quarantined=places)])
+    assert values(store) == {f"\\x00{at}": at + 1 for at in range(rows)}
+    assert sorted(provenances(store)) == sorted(f"a\\x00b row {at}" for at in range(rows))

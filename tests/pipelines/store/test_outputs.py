@@ -50,6 +50,17 @@ def test_only_a_sentence_with_a_comma_is_quoted(tmp_path: Path) -> None:
     )
 
 
+def test_a_text_like_a_formula_has_an_apostrophe_before_it_and_a_negative_number_has_none(tmp_path: Path) -> None:
+    row = ("=cmd|' /C calc'!A0", "", "UNDECODABLE", "Send it again.", "'-x/+y.avro row 1", -1)
+    write_quarantine_csv(quarantine(row), tmp_path / "quarantine.csv")
+    write_intake_csv(intake(("@SUM(A1)", "received", 2)), tmp_path / "intake.csv")
+    write_cells_csv(cells(Cell(-5)), tmp_path / "cells.csv")
+    wanted = "'=cmd|' /C calc'!A0,,UNDECODABLE,Send it again.,''-x/+y.avro row 1,-1"
+    assert (tmp_path / "quarantine.csv").read_text().splitlines()[1:] == [wanted]
+    assert "'@SUM(A1),received,2" in (tmp_path / "intake.csv").read_text().splitlines()
+    assert (tmp_path / "cells.csv").read_text().endswith(",,-5\n")
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 
 

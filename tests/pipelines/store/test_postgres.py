@@ -48,6 +48,13 @@ def test_a_database_without_our_tables_is_to_be_migrated(postgres_server: Server
     assert "has no tables of ours yet; run `rollout store migrate" in refusal(postgres_server.url("postgres"))
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_is_not_of_utf8_is_refused(postgres_server: Server, encoding: str) -> None:
+    name = postgres_server.database_of(encoding)
+    words = f"is in a database of the encoding {encoding}; make one with ENCODING 'UTF8'."
+    assert refusal(postgres_server.url(name)) == f"The store {postgres_server.url(name)} {words}"
+
+
 @pytest.mark.parametrize("url", ["postgresql+psycopg2://h/d", "postgresql+asyncpg://h/d", "postgresql://h"])
 def test_an_address_that_is_none_of_ours_is_refused(url: str) -> None:
     assert "write it as postgresql://user@host/database" in refusal(url)
@@ -114,11 +121,6 @@ def test_a_read_writes_nothing(store: Store, backend: PostgresBackend) -> None:
     write(store, "first", Cell(7))
     with pytest.raises(StoreError, match="may only be read"), backend.reading() as connection:
         connection.execute(sa.delete(CURRENT_RUN))
-
-
-def test_a_text_may_not_hold_what_the_database_cannot_keep(store: Store) -> None:
-    write(store, "first", Cell(measure="meters_local", region_code="a\0b"))
-    assert store.cells()["region_code"].to_list() == ["a\ufffdb"]
 
 
 def terminate(server: Server) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
@@ -128,3 +129,15 @@ def test_a_store_without_a_run_says_so(store: Store) -> None:
 def test_a_text_is_kept_as_it_is(store: Store, text: str) -> None:
     write(store, "first", Cell(measure="meters_local", region_code=text))
     assert store.cells()["region_code"].to_list() == [text]
+
+
+def test_texts_that_are_no_plain_utf8_are_kept_alike_in_either_back_end(store: Store) -> None:
+    odd = "Z\0\\N\t\\.\n\r'\"é\U0001f525"
+    rejected = (odd, "", "UNDECODABLE", odd, odd, 1)
+    said = replace(run("first"), inputs='["\udce4\0"]', as_at_basis="\ud800")
+    store.write_run(said, cells(Cell(detail=odd)), intake((odd, "received", 1)), quarantine(rejected))
+    kept = odd.replace("\0", "\\x00")
+    assert store.quarantine().row(0) == (kept, "", "UNDECODABLE", kept, kept, 1)
+    assert store.intake()["owner"].to_list() == [kept]
+    assert store.cells()["detail"].to_list() == [kept]
+    assert (store.current_run().inputs, store.current_run().as_at_basis) == ('["\\udce4\\x00"]', "\\ud800")
