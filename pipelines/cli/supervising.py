@@ -107,7 +107,7 @@ def watch(home: Path) -> None:
     clusters = cluster_settings()
     measures = Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
     round_number = 0
-    while current(home).run_id == record.run_id:
+    while not record.ended and current(home).run_id == record.run_id:
         try:
             record = _once(home, record)
             if round_number % MEASURE_EVERY == 0:
