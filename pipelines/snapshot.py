@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,10 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot is: its run, its key, its shards, what made it, and the offsets up to which it read the log."""
+    """What a snapshot is: its run, its key, its shards, what made it, and the offsets up to which it read the log.
+
+    `topic_ids` are those of the topics that the offsets are of.
+    """
 
     run_id: str
     key_id: str
@@ -47,6 +50,7 @@ class Manifest:
     synthetic: bool
     received: int
     offsets: Offsets
+    topic_ids: dict[str, str] = field(default_factory=dict)
 
 
 def shard_path(folder: Path, shard: int) -> Path:

@@ -147,13 +147,15 @@ class Work:
             return count(self.plan, self.key, self.how, show)
 
     def has_grown(self) -> bool:
-        """Whether the log now goes further than it was read."""
-        from pipelines.log.offsets import end_offsets
+        """Whether the log now holds messages beyond those that were read."""
+        from pipelines.log.offsets import beyond, ranges
+        from pipelines.log.reading import unread
         from pipelines.source.kafka import LogPlan
 
         if not isinstance(self.plan, LogPlan):
             return False
-        return end_offsets(self.plan.settings, list(self.plan.offsets)) != self.plan.offsets
+        settings, read = self.plan.settings, self.plan.offsets
+        return bool(unread(settings, beyond(read, ranges(settings, list(read)))))
 
     def leave_snapshot(self, record: "RunRecord", answer: "Answer") -> Path | None:
         """Puts the snapshot of the run, if it makes one, where it was wanted. Raises SnapshotError."""
@@ -163,10 +165,10 @@ class Work:
         if self.how.snapshot is None:
             return None
         folder = self.snapshot_to or self.how.home / "snapshots" / record.run_id
-        offsets = self.plan.offsets if isinstance(self.plan, LogPlan) else {}
+        read = (self.plan.offsets, self.plan.topic_ids) if isinstance(self.plan, LogPlan) else ({}, {})
         made_by = (record.rule_version, record.schema_version, record.code_version)
         manifest = Manifest(
-            record.run_id, record.key_id, answer.shards, *made_by, record.synthetic, record.received, offsets
+            record.run_id, record.key_id, answer.shards, *made_by, record.synthetic, record.received, *read
         )
         finish(self.how.snapshot, folder, manifest, (answer.cells, answer.intake, answer.quarantine))
         return folder
@@ -241,9 +243,10 @@ def begin(inputs: list[Path], options: Options) -> Work:
 
 def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, options: Options) -> Work:
     """Fixes how far the log is read. Raises InputError, LogError, NoTime and KeyMissing."""
+    from pipelines.cli import logwords
     from pipelines.cli.times import as_at_ms
     from pipelines.log.connection import KafkaSettings, LogError
-    from pipelines.log.topics import require_topics, without_append_time
+    from pipelines.log.topics import require_topics, topic_ids, without_append_time
     from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
     from pipelines.source.files import InputError
@@ -260,9 +263,12 @@ def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, o
         raise LogError(f"The topic {undated[0]} keeps no broker's time (LogAppendTime), by which --as-at could judge.")
     key, sentence = load_key(environment)
     planned = plan_log(settings, wanted)
+    for line in logwords.of_strays(topic_ids(settings)) + logwords.of_beginnings(planned.ranges):
+        typer.echo(line, err=True)
     messages = sum(one.end - one.start for one in planned.ranges)
     typer.echo(
-        f"{len(wanted):,} topics with {messages:,} messages, some {planned.records:,} events. {sentence}", err=True
+        f"{len(wanted):,} topics with up to {messages:,} messages, some {planned.records:,} events. {sentence}",
+        err=True,
     )
     read = json.dumps({"kafka": planned.offsets})
     how = _how(environment.home, at, options, options.leaves_snapshot and at is None)

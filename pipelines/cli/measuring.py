@@ -8,8 +8,12 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from infra.flink import jobs
 from infra.settings import cluster_settings
+from pipelines.cli import logwords
 from pipelines.conservation import balance_of
-from pipelines.log.offsets import end_offsets, group_offsets
+from pipelines.log.connection import KafkaSettings
+from pipelines.log.offsets import Offsets, Range, beyond, group_offsets, joined, ranges
+from pipelines.log.reading import unread
+from pipelines.log.topics import topic_ids
 from pipelines.store import Store, open_store
 from pipelines.stream.positions import progress_group
 from pipelines.stream.record import StreamRecord
@@ -40,12 +44,42 @@ def standing(record: StreamRecord) -> Standing:
 
 def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
     """For every topic, the messages that no worker has read, or told of, yet. Raises LogError."""
+    return _log_standing(log_of(record.settings(home)), record).lag
+
+
+@dataclass(frozen=True, slots=True)
+class _LogStanding:
+    """What partitions hold, up to where a stream has read them, and by topic how much of them it has not read."""
+
+    held: tuple[Range, ...]
+    read: Offsets
+    lag: dict[str, int]
+
+
+def _log_standing(log: KafkaSettings, record: StreamRecord) -> _LogStanding:
+    read = joined(record.begin, group_offsets(log, progress_group(record.name)))
+    held = ranges(log, list(record.begin))
+    lag = dict.fromkeys(record.begin, 0)
+    # What lies beyond the last message, such as marks of transactions, is nothing to wait for.
+    for one in unread(log, beyond(read, held)):
+        lag[one.topic] += one.end - one.start
+    return _LogStanding(held, read, lag)
+
+
+def log_lines(home: Path, record: StreamRecord) -> list[str]:
+    """Lines that tell of the log that a stream reads. Raises LogError."""
     log = log_of(record.settings(home))
-    told, lag = group_offsets(log, progress_group(record.name)), {}
-    for topic, ends in end_offsets(log, list(record.begin)).items():
-        read = record.begin[topic] | told.get(topic, {})
-        lag[topic] = sum(end - read.get(number, 0) for number, end in ends.items())
-    return lag
+    now = topic_ids(log)
+    strays = logwords.of_strays(now)
+    if changed := logwords.of_topics_made_again(record.topic_ids, now, "the stream began"):
+        return [changed, *strays]
+    found = _log_standing(log, record)
+    return [
+        f"Lag: {sum(found.lag.values()):,} messages not read yet",
+        *([added] if (added := logwords.of_new_partitions(found.read, found.held)) else []),
+        *logwords.of_deleted_unread(found.read, found.held),
+        *strays,
+    ]
 
 
 def ledger_lines(home: Path, record: StreamRecord) -> list[str]:

@@ -66,7 +66,7 @@ def start(
         say(f"Made {len(made)} topics.")
     opened = open_store(store, create=True)
     if from_savepoint is not None:
-        record = _again(home, opened, from_savepoint)
+        record = _again(home, opened, from_savepoint, log)
     else:
         if from_snapshot is not None and not from_snapshot.is_dir():
             raise StreamError(f"There is no folder {from_snapshot} with a snapshot.")
@@ -91,7 +91,9 @@ def _new(
     beam_options: tuple[str, ...],
 ) -> "StreamRecord":
     """A new stream's run is the current one of the store. Raises SnapshotError, StoreError and LogError."""
+    from pipelines.cli import logwords
     from pipelines.log.offsets import set_group
+    from pipelines.log.topics import topic_ids
     from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
     from pipelines.snapshot import open_snapshot
@@ -103,7 +105,11 @@ def _new(
     snapshot = None if from_snapshot is None else open_snapshot(from_snapshot.absolute())
     if snapshot is not None:
         snapshot.require(key.key_id)
-    begin = _begin(log, snapshot)
+    # Before the offsets: of a topic that is made again in between, the id is that of the older one.
+    ids = topic_ids(log)
+    begin = _begin(log, snapshot, ids)
+    for line in logwords.of_strays(ids):
+        say(line)
     _warn_of_many_readers(sum(map(len, begin.values())))
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z"
     record = StreamRecord(
@@ -115,6 +121,7 @@ def _new(
         address if "@" not in address else opened.name,
         begin,
         beam_options,
+        topic_ids={topic: ids[topic] for topic in begin if topic in ids},
     )
     set_group(log, record.name, begin)
     _enter(opened, record, key, snapshot)
@@ -132,12 +139,20 @@ def _warn_of_many_readers(partitions: int) -> None:
         )
 
 
-def _begin(log: "KafkaSettings", snapshot: "Snapshot | None") -> "Offsets":
-    """Where every partition of every source's topic is read from: where the snapshot ended, or the beginning."""
+def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str]) -> "Offsets":
+    """Where every partition of every source's topic is read from: where the snapshot ended, or the beginning.
+
+    `ids` are those of the log's topics. Raises SnapshotError where the snapshot is of another log.
+    """
+    from pipelines.cli import logwords
     from pipelines.log.offsets import ranges
     from pipelines.log.topics import source_topics
     from pipelines.snapshot import SnapshotError
 
+    if snapshot is not None:
+        changed = logwords.of_topics_made_again(snapshot.manifest.topic_ids, ids, "the snapshot was made")
+        if changed:
+            raise SnapshotError(changed)
     read = {} if snapshot is None else snapshot.manifest.offsets
     begin: Offsets = {}
     for one in ranges(log, source_topics()):
@@ -166,8 +181,11 @@ def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapsh
     store.begin_stream(run, None if snapshot is None else snapshot.manifest.run_id)
 
 
-def _again(home: Path, store: "Store", savepoint: Path) -> "StreamRecord":
-    """The stream that was stopped, live again. Raises StreamError and StoreError."""
+def _again(home: Path, store: "Store", savepoint: Path, log: "KafkaSettings") -> "StreamRecord":
+    """The stream that was stopped, live again. Raises StreamError, StoreError and LogError."""
+    from pipelines.cli import logwords
+    from pipelines.log.offsets import ranges
+    from pipelines.log.topics import topic_ids
     from pipelines.stream.record import current
     from pipelines.stream.starting import StreamError
 
@@ -176,6 +194,11 @@ def _again(home: Path, store: "Store", savepoint: Path) -> "StreamRecord":
             f"There is no savepoint in {savepoint}; `rollout stream stop --savepoint DIR` prints where it is."
         )
     record = current(home)
+    # The savepoint holds the partitions and offsets that it goes on from, and Beam's source reads no others.
+    if changed := logwords.of_topics_made_again(record.topic_ids, topic_ids(log), "the stream began"):
+        raise StreamError(changed)
+    if added := logwords.of_new_partitions(record.begin, ranges(log, list(record.begin))):
+        raise StreamError(added)
     store.resume_stream(record.run_id)
     return record
 

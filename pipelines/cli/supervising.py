@@ -19,7 +19,8 @@ from infra.processes import ClusterError, Place, Program, running
 from infra.processes import start as start_program
 from infra.processes import stop as stop_program
 from infra.settings import ClusterSettings, cluster_settings
-from pipelines.cli.measuring import Measures, lag_of, ledger_lines, standing
+from pipelines.cli.ending import ended_by_its_log
+from pipelines.cli.measuring import Measures, ledger_lines, log_lines, standing
 from pipelines.stream.record import (
     StreamRecord,
     current,
@@ -101,15 +102,18 @@ def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint:
 
 
 def watch(home: Path) -> None:
-    """Watches the current stream until it is ended or another is started."""
+    """Watches the current stream until it is ended, another is started, or its log is another one."""
     record = current(home)
     clusters = cluster_settings()
     measures = Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
     round_number = 0
-    while current(home).run_id == record.run_id:
+    while not record.ended and current(home).run_id == record.run_id:
         try:
             record = _once(home, record)
             if round_number % MEASURE_EVERY == 0:
+                if why := ended_by_its_log(home, record):
+                    _log(f"The stream was ended. {why}")
+                    return
                 measures.take(record)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream is watched on, and the log tells
             _log(f"{type(error).__name__}: {error}")
@@ -179,11 +183,12 @@ def told_of(home: Path) -> tuple[bool, list[str]]:
         f"Job {record.jobs[-1] if record.jobs else '-'}: {state}, started again {found.restarts} times, {watched}"
     )
     lines.append(_checkpoint_line(found.checkpoints))
+    if record.ended:
+        lines.append(f"The stream was ended. {record.ended}")
     if found.trouble:
         lines.append(f"Last trouble: {found.trouble}")
     try:
-        lag = lag_of(home, record)
-        lines.append(f"Lag: {sum(lag.values()):,} messages not read yet")
+        lines += log_lines(home, record)
         lines += ledger_lines(home, record)
     except (LogError, StoreError) as error:
         lines.append(str(error))

@@ -13,22 +13,27 @@ import kafka.errors
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipelines.log.diagnosis import Finding, diagnose, speaks_tls
+from pipelines.log.diagnosis import PROBE_SECONDS, Finding, diagnose, speaks_tls
 
 # Long enough for a broker that starts again; a person who mistyped an address waits no longer.
 PATIENCE_MS: Final = 15_000
 FIRST_TRY_MS: Final = 2_000
 PAUSE_SECONDS: Final = 0.3
+# The messages of a transaction that was given up are none, and those of one that is under way are not there yet.
+READ: Final = "read_committed"
 # The stubs that type checkers bring for kafka-python are of an older release.
 CLIENTS: Final[Any] = kafka
 ERRORS: Final[Any] = kafka.errors
 ADDRESS: Final = re.compile(r".+:[0-9]{1,5}")
 Found = TypeVar("Found")
+# A broker that starts again is first away and then slow.
+WORTH_WAITING: Final = (Finding.SILENT, Finding.MUTE)
 # What a plain connection met, as a person is told.
 _AT: Final = "The log at {bootstrap} "
 _MET: Final = {
     Finding.NO_ADDRESS: _AT + "cannot be reached: there is no such host.",
     Finding.SILENT: _AT + "cannot be reached: nobody answers there.",
+    Finding.MUTE: _AT + f"takes connections, but does not answer within {PROBE_SECONDS:.0f} s: does its process hang?",
     Finding.NOT_TLS: _AT + "does not speak TLS, which ROLLOUT_KAFKA_SECURITY_PROTOCOL={security_protocol} wants.",
     Finding.UNTRUSTED: _AT + "shows a certificate that {vouches} does not vouch for.",
     Finding.OTHER_NAME: _AT + "shows a certificate that is for another name than the address given.",
@@ -180,9 +185,9 @@ def administering(settings: KafkaSettings, what: str) -> Generator[Any]:
 
 
 def consumer_of(settings: KafkaSettings, **more: Any) -> Any:
-    """A consumer of no group; whoever makes it closes it. Raises LogError."""
-    no_group = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False}
-    return client_of(CLIENTS.KafkaConsumer, settings, **no_group, **more)
+    """A consumer of no group that reads what is committed; whoever makes it closes it. Raises LogError."""
+    config = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False, "isolation_level": READ}
+    return client_of(CLIENTS.KafkaConsumer, settings, **config, **more)
 
 
 def client_of(kind: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any:
@@ -205,7 +210,7 @@ def client_of(kind: Callable[..., Any], settings: KafkaSettings, **more: Any) ->
                     raise LogError(_refused(settings)) from error
             # A busy broker may need longer than the first try lasts.
             window *= 2
-        elif finding is not Finding.SILENT or time.monotonic() > deadline:
+        elif finding not in WORTH_WAITING or time.monotonic() > deadline:
             raise LogError(_MET[finding].format(**settings.as_words()))
         else:
             time.sleep(PAUSE_SECONDS)

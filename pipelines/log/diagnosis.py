@@ -2,11 +2,12 @@
 
 A broker ends the connection of who gives a wrong password, and so does one that speaks another protocol; clients try
 again until their time is over. So what can be seen without a client is looked at: does anybody listen, does it speak
-TLS, is its certificate one that our authority vouches for?
+TLS, is its certificate one that our authority vouches for, does it answer the first question of every client?
 """
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
@@ -14,6 +15,9 @@ from typing import Final
 PROBE_SECONDS: Final = 3.0
 # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL
 _MISMATCHES: Final = {62, 64}
+# A request for the versions that a broker speaks (ApiVersions, version 0, number 0, no name), which needs no login:
+# its length, its key, its version, its number and the length -1 of a name that is not given.
+_VERSIONS: Final = struct.pack(">ihhih", 10, 18, 0, 0, -1)
 
 
 class Finding(Enum):
@@ -21,6 +25,7 @@ class Finding(Enum):
 
     NO_ADDRESS = "no address"
     SILENT = "silent"
+    MUTE = "mute"
     NOT_TLS = "not tls"
     UNTRUSTED = "untrusted"
     OTHER_NAME = "other name"
@@ -34,7 +39,7 @@ def diagnose(bootstrap: Iterable[str], *, tls: bool, ca_file: str) -> Finding:
         host, port = _parts(address)
         try:
             with socket.create_connection((host, port), timeout=PROBE_SECONDS) as plain:
-                return _shake_hands(plain, host, ca_file) if tls else Finding.ANSWERS
+                return _shake_hands(plain, host, ca_file) if tls else _heard(plain)
         except socket.gaierror:
             continue
         except OSError:
@@ -67,9 +72,23 @@ def _parts(address: str) -> tuple[str, int]:
 def _shake_hands(plain: socket.socket, host: str, ca_file: str) -> Finding:
     context = ssl.create_default_context(cafile=ca_file or None)
     try:
-        with context.wrap_socket(plain, server_hostname=host):
-            return Finding.ANSWERS
+        with context.wrap_socket(plain, server_hostname=host) as secured:
+            return _heard(secured)
     except ssl.SSLCertVerificationError as error:
         return Finding.OTHER_NAME if error.verify_code in _MISMATCHES else Finding.UNTRUSTED
+    except TimeoutError:
+        return Finding.MUTE
     except OSError:
         return Finding.NOT_TLS
+
+
+def _heard(connected: socket.socket) -> Finding:
+    """MUTE if nothing comes back in time; who ends the connection has answered, too."""
+    try:
+        connected.sendall(_VERSIONS)
+        connected.recv(1)
+    except TimeoutError:
+        return Finding.MUTE
+    except OSError:
+        return Finding.ANSWERS
+    return Finding.ANSWERS

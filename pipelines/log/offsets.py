@@ -1,7 +1,7 @@
 """Offsets: how far the log goes, and where a consumer group stands."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka.structs import OffsetAndMetadata
@@ -32,7 +32,7 @@ class Range:
 
 
 def ranges(settings: KafkaSettings, topics: Sequence[str]) -> tuple[Range, ...]:
-    """All that the partitions of some topics hold now. Raises LogError."""
+    """All that the partitions of some topics hold now, up to the first transaction under way. Raises LogError."""
     with explained(settings, "read topics"):
         consumer = consumer_of(settings)
         try:
@@ -50,6 +50,19 @@ def partitions_of(settings: KafkaSettings, consumer: Any, topic: str) -> list[An
         hidden = f", or {settings.username} may not read it" if settings.username else ""
         raise LogError(f"The log at {settings.bootstrap} has no topic {topic}{hidden}.")
     return [CLIENTS.TopicPartition(topic, number) for number in numbers]
+
+
+def beyond(offsets: Offsets, held: Iterable[Range]) -> tuple[Range, ...]:
+    """What partitions hold beyond some offsets; all of a partition of which the offsets say nothing."""
+    return tuple(
+        replace(one, start=max(one.start, offsets.get(one.topic, {}).get(str(one.partition), one.start)))
+        for one in held
+    )
+
+
+def joined(offsets: Offsets, newer: Offsets) -> Offsets:
+    """Offsets with newer ones in place of older."""
+    return {topic: offsets.get(topic, {}) | newer.get(topic, {}) for topic in offsets | newer}
 
 
 def end_offsets(settings: KafkaSettings, topics: Sequence[str]) -> Offsets:

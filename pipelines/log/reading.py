@@ -1,46 +1,61 @@
-"""Reads a fixed range of the log, without a consumer group, in large batches."""
+"""Reads fixed ranges of the log, without a consumer group. Only committed messages are read."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from pipelines.log.connection import CLIENTS, ERRORS, PATIENCE_MS, KafkaSettings, LogError, consumer_of, explained
 from pipelines.log.message import SYNTHETIC_HEADER, Message
 from pipelines.log.offsets import Range, partitions_of
+from pipelines.log.polling import POLL_MS, polled
 
 MOST_MESSAGES: Final = 5_000
 FETCH_BYTES: Final = 8_000_000
-POLL_MS: Final = 500
+# Enough for the first message of a partition; a batch that is larger comes whole.
+FIRST_BYTES: Final = 65_536
+# A partition that gives nothing for so long, neither messages nor marks, is taken to hold some.
+QUIET_SECONDS: Final = 2.0
 
 
 def messages(settings: KafkaSettings, wanted: Range) -> Iterator[list[Message]]:
     """All messages of a range, in order, some thousand at a time. Raises LogError when the broker stays silent."""
     at = CLIENTS.TopicPartition(wanted.topic, wanted.partition)
     with explained(settings, f"read topic {wanted.topic}"):
-        consumer = consumer_of(
-            settings,
-            max_poll_records=MOST_MESSAGES,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            # What the log no longer holds must not be passed over in silence.
-            auto_offset_reset="none",
-        )
         try:
-            if at not in partitions_of(settings, consumer, wanted.topic):
-                raise LogError(f"The topic {wanted.topic} has no partition {wanted.partition}.")
-            consumer.assign([at])
-            consumer.seek(at, wanted.start)
-            yield from _read(consumer, at, wanted)
+            with _reading_at(settings, {at: wanted.start}, FETCH_BYTES) as consumer:
+                if at not in partitions_of(settings, consumer, wanted.topic):
+                    raise LogError(f"The topic {wanted.topic} has no partition {wanted.partition}.")
+                yield from _read(consumer, wanted)
         except ERRORS.OffsetOutOfRangeError as error:
             raise LogError(f"The log no longer holds all of {wanted.topic} from offset {wanted.start} on.") from error
-        finally:
-            consumer.close()
 
 
-def _read(consumer: Any, at: Any, wanted: Range) -> Iterator[list[Message]]:
+@contextmanager
+def _reading_at(settings: KafkaSettings, starts: Mapping[Any, int], fetch_bytes: int) -> Generator[Any]:
+    """A consumer that stands at an offset of each of some partitions."""
+    consumer = consumer_of(
+        settings,
+        max_poll_records=MOST_MESSAGES,
+        max_partition_fetch_bytes=fetch_bytes,
+        # What the log no longer holds must not be passed over in silence.
+        auto_offset_reset="none",
+    )
+    try:
+        consumer.assign(list(starts))
+        for at, offset in starts.items():
+            consumer.seek(at, offset)
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Any, wanted: Range) -> Iterator[list[Message]]:
+    at = CLIENTS.TopicPartition(wanted.topic, wanted.partition)
     heard, reached = time.monotonic(), wanted.start
     while reached < wanted.end:
-        records = consumer.poll(timeout_ms=POLL_MS).get(at, [])
-        batch = [_message(record) for record in records if record.offset < wanted.end]
+        batch = [_message(record) for record in polled(consumer).get(at, []) if record.offset < wanted.end]
         if batch:
             yield batch
         # The position also passes what is no message, such as the marks of transactions.
@@ -49,6 +64,37 @@ def _read(consumer: Any, at: Any, wanted: Range) -> Iterator[list[Message]]:
             heard, reached = time.monotonic(), position
         elif time.monotonic() - heard > PATIENCE_MS / 1000:
             raise LogError(f"The log was silent for {PATIENCE_MS // 1000} s at {wanted.topic}/{wanted.partition}.")
+
+
+def unread(settings: KafkaSettings, ranges: Sequence[Range]) -> tuple[Range, ...]:
+    """The ranges from their first messages on; those without any, only with marks of transactions, are left out.
+
+    Raises LogError.
+    """
+    rest = {CLIENTS.TopicPartition(one.topic, one.partition): one for one in ranges if one.start < one.end}
+    if not rest:
+        return ()
+    with (
+        explained(settings, "read the log"),
+        _reading_at(settings, {at: one.start for at, one in rest.items()}, FIRST_BYTES) as consumer,
+    ):
+        return tuple(_firsts(consumer, rest))
+
+
+def _firsts(consumer: Any, rest: dict[Any, Range]) -> Iterator[Range]:
+    """For each range that holds a message, what of it begins with the first one."""
+    heard = time.monotonic()
+    while rest and time.monotonic() - heard < QUIET_SECONDS:
+        found = {at: records[0].offset for at, records in polled(consumer).items() if records}
+        for at in list(rest):
+            first = found.get(at, consumer.position(at, timeout_ms=POLL_MS))
+            if at not in found and (first is None or first < rest[at].end):
+                continue
+            heard, one = time.monotonic(), rest.pop(at)
+            consumer.pause(at)
+            if first < one.end:
+                yield replace(one, start=first)
+    yield from rest.values()
 
 
 def _message(record: Any) -> Message:

@@ -1,6 +1,6 @@
 """Topics and whose they are: `supplier.<source_id>` and `dcc` for events, `rejected.<source_id>` for rejections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
@@ -99,6 +99,23 @@ def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tup
             why = "is not there" if topic in known else "is no source's"
             raise LogError(f"The topic {topic} {why}; topics are `dcc` and `supplier.<source_id>`.")
     return wanted
+
+
+def topic_ids(settings: KafkaSettings) -> dict[str, str]:
+    """The ids of all topics by their names: a topic that is deleted and made again has another. Raises LogError."""
+    with administering(settings, "list topics") as admin:
+        told = admin.describe_topics()
+    return {one["name"]: str(one["topic_id"]) for one in told if not one["error_code"]}
+
+
+def of_no_source(topics: Iterable[str]) -> tuple[str, ...]:
+    """The topics that look like a supplier's and are no known source's, in order."""
+    return tuple(sorted(topic for topic in set(topics) - set(source_topics()) if topic.startswith(SUPPLIER)))
+
+
+def made_again(ids: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """The topics that were deleted since they had some ids, or deleted and made again, in order."""
+    return tuple(sorted(topic for topic, topic_id in ids.items() if now.get(topic) != topic_id))
 
 
 def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:

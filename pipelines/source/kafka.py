@@ -9,6 +9,7 @@ from pipelines.log.connection import KafkaSettings
 from pipelines.log.message import Message
 from pipelines.log.offsets import Range, ranges
 from pipelines.log.reading import messages
+from pipelines.log.topics import topic_ids
 from pipelines.source import container
 from pipelines.source.messages import Formed, form
 
@@ -27,12 +28,14 @@ class LogPacket:
 class LogPlan:
     """A bounded read of the log: its whole ranges, and the same cut and joined into packets.
 
-    `records` is an estimate from the first message of each range, by which the work is spread.
+    `topic_ids` are those of the topics read. `records` is an estimate from the first message of each range, by which
+    the work is spread.
     """
 
     settings: KafkaSettings
     ranges: tuple[Range, ...]
     packets: list[LogPacket]
+    topic_ids: dict[str, str]
     losses: list[Loss] = field(default_factory=list)
 
     @property
@@ -51,9 +54,11 @@ class LogPlan:
 
 def plan_log(settings: KafkaSettings, topics: Sequence[str]) -> LogPlan:
     """Fixes the end offsets of all partitions of some topics and plans the read up to there. Raises LogError."""
+    # Before the offsets: of a topic that is made again in between, the id is that of the older one.
+    ids = topic_ids(settings)
     whole = ranges(settings, topics)
     pieces = [piece for one in whole if one.end > one.start for piece in _pieces(settings, one)]
-    return LogPlan(settings, whole, list(_packets(pieces)))
+    return LogPlan(settings, whole, list(_packets(pieces)), {topic: ids[topic] for topic in topics if topic in ids})
 
 
 def _pieces(settings: KafkaSettings, whole: Range) -> Iterator[LogPacket]:
@@ -66,15 +71,13 @@ def _pieces(settings: KafkaSettings, whole: Range) -> Iterator[LogPacket]:
 
 def _records_a_message(settings: KafkaSettings, whole: Range) -> int:
     """How many records the first message says it holds; 1 where it is a single event or says nothing."""
-    first = Range(whole.topic, whole.partition, whole.start, whole.start + 1)
-    for message in (message for batch in messages(settings, first) for message in batch):
-        try:
-            header = container.read_header(message.value or b"")
-        except container.NotAvro:
-            return 1
-        blocks = container.walk(message.value or b"", header.sync, header.end)
-        return max(1, sum(block.records for block in blocks if isinstance(block, container.Block)))
-    return 1
+    first = next((message.value or b"" for batch in messages(settings, whole) for message in batch), b"")
+    try:
+        header = container.read_header(first)
+    except container.NotAvro:
+        return 1
+    blocks = container.walk(first, header.sync, header.end)
+    return max(1, sum(block.records for block in blocks if isinstance(block, container.Block)))
 
 
 def _packets(pieces: Iterable[LogPacket]) -> Iterator[LogPacket]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ CURRENT: Final = "current"
 class StreamRecord:
     """A stream as it was started: where it reads and from which offsets, how it runs, and its jobs so far.
 
-    `store` is the store's address without a password; with it, it stands in the file of secrets.
+    `store` is the store's address without a password; with it, it stands in the file of secrets. `topic_ids` are those
+    of the topics when the stream began. `ended` says why the stream was ended, where not by a person.
     """
 
     run_id: str
@@ -30,6 +31,8 @@ class StreamRecord:
     begin: Offsets
     beam_options: tuple[str, ...]
     jobs: tuple[str, ...] = ()
+    topic_ids: dict[str, str] = field(default_factory=dict)
+    ended: str = ""
 
     @property
     def name(self) -> str:

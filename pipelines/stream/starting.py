@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.io.kafka import ReadFromKafka
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.log.connection import KafkaSettings
+from pipelines.log.connection import READ, KafkaSettings
 from pipelines.log.topics import source_topics
 from pipelines.stream.flow import flow
 from pipelines.stream.settings import StreamSettings
@@ -33,6 +33,7 @@ def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[
         "bootstrap.servers": settings.bootstrap,
         "group.id": group,
         "auto.offset.reset": "earliest",
+        "isolation.level": READ,
         # Where the group stands is where a job without a checkpoint begins; nothing but a start of the stream moves it.
         "enable.auto.commit": "false",
         # In catching up a bundle takes what has been fetched; the default of 1 MB is ten messages of 1,000 events.

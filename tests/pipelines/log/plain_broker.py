@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.kafka import cluster
@@ -25,6 +25,7 @@ class Broker:
 
     home: Path
     cluster_settings: ClusterSettings
+    extra: cluster.Extra = field(default_factory=cluster.Extra)
 
     @property
     def address(self) -> str:
@@ -32,7 +33,7 @@ class Broker:
 
     def up(self) -> None:
         """It runs, and again if it was ended."""
-        cluster.up(self.home, self.cluster_settings, print)
+        cluster.up(self.home, self.cluster_settings, print, self.extra)
 
     @property
     def settings(self) -> KafkaSettings:
@@ -40,10 +41,11 @@ class Broker:
 
 
 @contextmanager
-def plain_broker(home: Path) -> Generator[Broker]:
-    """A broker that ends with the test."""
+def plain_broker(home: Path, *properties: str) -> Generator[Broker]:
+    """A broker that ends with the test, with some lines of server.properties of its own."""
     ports = free_ports()
-    made = Broker(home, ClusterSettings(kafka_port=ports[0], kafka_controller_port=ports[1], kafka_memory="320m"))
+    settings = ClusterSettings(kafka_port=ports[0], kafka_controller_port=ports[1], kafka_memory="320m")
+    made = Broker(home, settings, cluster.Extra(properties=properties))
     try:
         made.up()
         yield made

@@ -10,7 +10,7 @@ import pytest
 from kafka import errors
 from pydantic import SecretStr
 
-from pipelines.log import connection
+from pipelines.log import connection, diagnosis
 from pipelines.log.connection import KafkaSettings, LogEnvironment, LogError, admin_of, client_config, explained
 from tests.pipelines.log.plain_broker import free_ports
 
@@ -39,6 +39,14 @@ def listener() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
     thread.join()
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address at which the system takes every connection and nobody answers, as where a process is stopped."""
+    monkeypatch.setattr(diagnosis, "PROBE_SECONDS", 0.2)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,6 +129,15 @@ def test_who_ends_every_connection_without_tls_does_not_take_the_password(listen
 def test_who_ends_every_connection_of_the_nameless_may_want_a_name(listener: str) -> None:
     with pytest.raises(LogError, match="not to who gives no name and password"):
         admin_of(KafkaSettings(listener))
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"])
+def test_a_log_that_takes_connections_and_answers_nothing_is_told_as_that(hung: str, protocol: str) -> None:
+    settings = KafkaSettings(hung, protocol, username="BGAS", password="open sesame")
+    with pytest.raises(LogError, match="takes connections, but does not answer within 3 s"):
+        admin_of(settings)
+    with pytest.raises(LogError, match="takes connections, but does not answer"), explained(settings, "read"):
+        raise errors.KafkaTimeoutError
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Topics, offsets, messages in and out, on a real broker."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,6 +69,22 @@ def test_messages_come_back_as_they_were_sent_up_to_the_end_and_no_further(broke
     producer.send("supplier.BGAS", None, b"one more")
     producer.close()
     assert producer.written() == (Span("supplier.BGAS", 0, 12_001, 0, 12_000),)
+
+
+def test_a_broker_whose_process_is_stopped_is_told_as_one_that_does_not_answer(tmp_path: Path) -> None:
+    with plain_broker(tmp_path) as broker:
+        pid = running(cluster.place_of(tmp_path), cluster.NAME)
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            command = [sys.executable, "-m", "pipelines.cli", "run", "--kafka", broker.address, "--store", "none.db"]
+            told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=100)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"The log at {broker.address} takes connections, but does not answer within 3 s: does its process hang?\n"
+    )
 
 
 def test_an_empty_range_has_no_messages(broker: Broker) -> None:

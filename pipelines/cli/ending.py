@@ -1,0 +1,30 @@
+"""Ends a stream whose log is not the one that it began with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from infra.flink.jobs import LOST, cancel, job_named
+from infra.settings import cluster_settings
+from pipelines.cli.logwords import of_topics_made_again
+from pipelines.log.topics import topic_ids
+from pipelines.store import open_store
+from pipelines.stream.record import StreamRecord, keep
+from pipelines.stream.settings import log_of, secrets_of
+
+
+def ended_by_its_log(home: Path, record: StreamRecord) -> str:
+    """Ends the stream and returns why, if a topic was made again since it began; empty if it goes on.
+
+    Beam's source passes over messages whose offsets it has read before, so what is sent to the new topic would be lost.
+    Raises LogError, FlinkAway, ClusterError and StoreError.
+    """
+    settings = record.settings(home)
+    why = of_topics_made_again(record.topic_ids, topic_ids(log_of(settings)), "the stream began")
+    if why:
+        flink = cluster_settings().flink
+        job = job_named(flink, record.name)
+        if job is not None and job.state not in LOST:
+            cancel(flink, job.job_id)
+        open_store(secrets_of(settings).store).end_stream(record.run_id)
+        keep(home, replace(record, ended=why))
+    return why
