@@ -3,7 +3,6 @@
 How long events wait in state to be counted together is said in `waiting.py`.
 """
 
-import logging
 import pickle
 import sys
 import time
@@ -24,6 +23,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from expectations.run import Checker
 from pipelines import validate
 from pipelines.block import BLOCK_ROWS
+from pipelines.conservation import BalanceBroken
 from pipelines.fold import Counted, added, change
 from pipelines.history.copies import distinct
 from pipelines.log.message import SYNTHETIC_HEADER, Message
@@ -46,7 +46,6 @@ MOST_BYTES: Final = 12_000_000
 SWITCH_SECONDS: Final = 0.0005
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
-LOG: Final = logging.getLogger(__name__)
 
 
 def _global(value: Any) -> WindowedValue:
@@ -155,7 +154,6 @@ class FoldShards(beam.DoFn):
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
         self._events = Metrics.counter("stream", "events counted")
-        self._broken = Metrics.counter("stream", "folds out of balance")
         self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
         self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
         self._histories: Histories
@@ -267,13 +265,21 @@ class FoldShards(beam.DoFn):
             after = distinct(pl.concat([before, part]))
             counted = change(before, after)
             records = int(part["copies"].sum())
-            if int(counted.intake["records"].sum()) != records:
-                self._broken.inc()
-                LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
+            _require_balance(counted, records)
             self._counted.append(counted)
             self._named.update(after["source"].unique().to_list())
             self._events.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
+
+
+def _require_balance(counted: Counted, records: int) -> None:
+    """Raises BalanceBroken unless a fold accounts for every record that it was given; the job is then tried again."""
+    accounted = int(counted.intake["records"].sum())
+    if accounted != records:
+        raise BalanceBroken(
+            f"A fold of {records:,} records accounts for {accounted:,}; this is a fault of the program, and nothing of "
+            "the fold was written."
+        )
 
 
 class KeepTotals(beam.DoFn):

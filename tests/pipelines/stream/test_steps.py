@@ -16,7 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.conservation import BalanceBroken
+from pipelines.fold import Counted
 from pipelines.log.producing import Headers
+from pipelines.quarterly.cellkeys import empty_cells
 from pipelines.store import Store, open_store
 from pipelines.stream import kept, transforms, waiting
 from pipelines.stream.dealing import keys_of
@@ -32,6 +35,7 @@ from tests.pipelines.store.streams import begun
 from tests.strategies import histories
 
 RUN = "live"
+INTAKE = {"source": pl.UInt16, "status": pl.String, "records": pl.Int64}
 chances = st.randoms(use_true_random=False)
 
 
@@ -301,6 +305,25 @@ def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job
     told = Counter((topic, b'"status": "%s"' % REJECTED.encode() in value) for topic, value in job.told.messages)
     assert told == {(f"rejected.{BOLT}", True): 1}
     assert not any(LIFTED.encode() in value for _, value in job.told.messages)
+
+
+def test_a_fold_out_of_balance_is_raised_and_nothing_of_its_bundle_is_shared(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.take(identified([installed()]), 0.0)
+    before, told = job.store.standing(RUN), list(job.totals)
+    lost = Counted(empty_cells(), pl.DataFrame(schema=INTAKE), pl.DataFrame())
+    with monkeypatch.context() as broken:
+        broken.setattr(transforms, "change", lambda *_: lost)
+        with pytest.raises(BalanceBroken, match="A fold of 1 records accounts for 0"):
+            job.take(identified([removed()]), 0.0)
+    assert list(job.totals) == told
+    after = job.store.standing(RUN)
+    assert [frame.rows() for frame in after] == [frame.rows() for frame in before]
+    job.lose_worker()
+    events = [installed(), removed()]
+    job.take(identified(events), 0.0)
+    assert wrong(job.store, by_oracle(events)) == []
 
 
 @pytest.mark.parametrize(
