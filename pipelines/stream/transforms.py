@@ -37,7 +37,16 @@ from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import in_segments, joined, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
-from pipelines.stream.totals import QuarantineRow, Share, Totals, dealt, portions_of, shares_of_fold, shares_of_outcome
+from pipelines.stream.totals import (
+    QuarantineRow,
+    Share,
+    Totals,
+    dealt,
+    portions_of,
+    shares_of_fold,
+    shares_of_outcome,
+    with_offsets,
+)
 from pipelines.stream.waiting import BRISK_SECONDS, LONGEST, WRITE_SECONDS, Waiting, next_multiple, wait_of
 
 TO_TOTALS: Final = "totals"
@@ -106,7 +115,8 @@ class TakeMessages(beam.DoFn):
             return []
         begin, messages = time.monotonic(), self._held
         self._held, self._bytes = [], 0
-        for topic, partition, offset in {(m.topic, m.partition): m[:3] for m in messages}.values():
+        newest = {(message.topic, message.partition): message.offset for message in messages}
+        for (topic, partition), offset in newest.items():
             self._positions.note(topic, partition, offset)
         formed = form(messages)
         verdict = validate.judge(formed.blocks, self._key, self._checker.check_records)
@@ -114,12 +124,10 @@ class TakeMessages(beam.DoFn):
         self._count(len(messages), outcome, begin)
         age = time.time() - max(message.received_at for message in messages) / 1000
         wait, keys = wait_of(age, verdict.accepted.height), keys_of(self._settings.shards)
+        to_totals = with_offsets(shares_of_outcome(outcome, wait), newest, wait)
         return [
             *((keys[shard], (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, len(keys))),
-            *(
-                TaggedOutput(TO_TOTALS, (key, pickle.dumps(shares)))
-                for key, shares in dealt(shares_of_outcome(outcome, wait)).items()
-            ),
+            *(TaggedOutput(TO_TOTALS, (key, pickle.dumps(shares))) for key, shares in dealt(to_totals).items()),
         ]
 
     def _count(self, messages: int, outcome: Outcome, begin: float) -> None:
@@ -361,6 +369,7 @@ class KeepTotals(beam.DoFn):
         for source, one in totals.items():
             one.fence = fences[source]
             if source in wanted:
+                self._sink.note(one)
                 one.forget_changes()
         self._written.inc(sum(portion.cells.height for portion in portions))
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
