@@ -56,6 +56,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "pipelines.log.connection": ["LogError"],
         "pipelines.snapshot": ["SnapshotError"],
         "pipelines.stream.starting": ["StreamError"],
+        "pipelines.stream.settings": ["SecretsUnreadable"],
         "infra.processes": ["ClusterError"],
         "infra.flink.jobs": ["FlinkAway"],
         "pipelines.cli.times": ["NoTime"],

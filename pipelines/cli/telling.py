@@ -12,6 +12,7 @@ from pipelines.cli.supervising import is_watched, was_stopped
 from pipelines.log.connection import LogError
 from pipelines.store import StoreError
 from pipelines.stream.record import StreamRecord, current
+from pipelines.stream.settings import SecretsUnreadable
 
 # A checkpoint that is under way for longer is told of: something holds it up.
 LONG_MS: Final = 10_000
@@ -47,7 +48,7 @@ def _asked(question: Callable[[], Found]) -> Found | str:
     """The answer, or the sentence that says why there is none."""
     try:
         return question()
-    except (jobs.FlinkAway, LogError, StoreError) as error:
+    except (jobs.FlinkAway, LogError, StoreError, SecretsUnreadable) as error:
         return str(error)
 
 

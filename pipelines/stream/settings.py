@@ -44,9 +44,21 @@ class Secrets:
         write_privately(path, json.dumps(asdict(self)))
 
 
+class SecretsUnreadable(Exception):
+    """A stream's file of secrets cannot be read; the message is one sentence."""
+
+
 def secrets_of(settings: StreamSettings) -> Secrets:
-    """The secrets in the file that a job names."""
-    return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
+    """The secrets in the file that a job names. Raises SecretsUnreadable."""
+    try:
+        return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SecretsUnreadable(
+            f"The stream's secrets in {settings.secrets} cannot be read: {error.strerror}."
+        ) from error
+    except (ValueError, TypeError):
+        # What is wrong with the text is not told: it may be a password.
+        raise SecretsUnreadable(f"The stream's secrets in {settings.secrets} are damaged.") from None
 
 
 def store_of(settings: StreamSettings) -> Store:

@@ -169,3 +169,14 @@ def test_a_supervisor_that_has_died_is_told_with_the_command_that_mends_it(home:
     (home / "stream" / RUN / "supervisor.pid").write_text("4194304 1", encoding="ascii")
     assert "NOT watched" in told_of(home, NOW).lines[2]
     assert "`rollout stream watch`" in told_of(home, NOW).lines[2]
+
+
+def test_secrets_that_cannot_be_read_are_one_sentence_without_what_they_are(home: Path) -> None:
+    path = secrets_path(home, RUN)
+    path.write_text('{"store": "postgresql://me:hush@host/db')
+    told = told_of(home, NOW)
+    assert not told.is_well
+    assert [line for line in told.lines if str(path) in line] == 2 * [f"The stream's secrets in {path} are damaged."]
+    assert "hush" not in "".join(told.lines)
+    path.unlink()
+    assert f"The stream's secrets in {path} cannot be read: No such file or directory." in told_of(home, NOW).lines
