@@ -1,5 +1,6 @@
 """Ends a stream whose log is not the one that it began with."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,9 @@ from infra.flink.jobs import LOST, cancel, job_named
 from infra.settings import cluster_settings
 from pipelines.cli.logwords import of_topics_made_again
 from pipelines.log.topics import topic_ids
-from pipelines.store import open_store
+from pipelines.store import StoreMissing
 from pipelines.stream.record import StreamRecord, keep
-from pipelines.stream.settings import log_of, secrets_of
+from pipelines.stream.settings import log_of, store_of
 
 
 def ended_by_its_log(home: Path, record: StreamRecord) -> str:
@@ -25,6 +26,7 @@ def ended_by_its_log(home: Path, record: StreamRecord) -> str:
         job = job_named(flink, record.name)
         if job is not None and job.state not in LOST:
             cancel(flink, job.job_id)
-        open_store(secrets_of(settings).store).end_stream(record.run_id)
+        with suppress(StoreMissing):
+            store_of(settings).end_stream(record.run_id)
         keep(home, replace(record, ended=why))
     return why

@@ -74,11 +74,16 @@ class World:
         """How the log is reached."""
         return KafkaSettings.at(self.bootstrap)
 
-    def rollout(self, *arguments: object, fails: bool = False, principal: str = "") -> str:
-        """What a command prints; it must succeed, or fail where that is wanted. A principal is one of a secured log."""
+    def rollout(self, *arguments: object, fails: bool = False, principal: str = "", folder: Path | None = None) -> str:
+        """What a command prints; it must succeed, or fail where that is wanted. A principal is one of a secured log.
+
+        `folder` is where the command is given, ours by default.
+        """
         command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
         environment = {**os.environ, **self.environment, **(login(self.home, principal) if principal else {})}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=600, cwd=folder
+        )
         assert (done.returncode != 0) == fails, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
         return done.stdout + done.stderr
 
