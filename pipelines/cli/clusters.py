@@ -66,6 +66,18 @@ def flink_up() -> None:
     from infra.settings import cluster_settings
 
     typer.echo(cluster.up(home_folder(), cluster_settings(), say))
+    _say_if_not_watched(home_folder())
+
+
+def _say_if_not_watched(home: Path) -> None:
+    """Names the command that brings back a stream that was not stopped and that nobody watches."""
+    if not (home / "stream").exists():
+        return
+    from pipelines.cli.supervising import is_watched, was_stopped
+    from pipelines.stream.record import current, is_kept
+
+    if is_kept(home) and not is_watched(home, current(home)) and not was_stopped(home, current(home)):
+        say(f"The stream of run {current(home).run_id} is not watched; `rollout stream watch` brings it back.")
 
 
 @flink.command("down")
