@@ -87,10 +87,9 @@ def large() -> bytes:
 
 def send_odd(here: World) -> None:
     """An empty message, one without a value, and a large one that is no event."""
-    producer = KafkaProducer(bootstrap_servers=here.bootstrap, acks="all")
-    for value in (b"", None, b"?" * LARGE_BYTES):
-        producer.send(topic_of(ACME), value=value)
-    producer.close()
+    with closing(KafkaProducer(bootstrap_servers=here.bootstrap, acks="all")) as producer:
+        for value in (b"", None, b"?" * LARGE_BYTES):
+            producer.send(topic_of(ACME), key=b"odd", value=value)
 
 
 @pytest.fixture(scope="module")

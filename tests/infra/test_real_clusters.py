@@ -20,6 +20,7 @@ from infra.kafka.cluster import place_of
 from infra.processes import members, running
 from infra.settings import ClusterSettings
 from pipelines.stream.dealing import keys_of
+from tests.end_to_end.world import workers_of
 from tests.infra.counting import counted, expected, submit
 from tests.infra.programs import lives, soon
 from tests.listening import listeners, reached_from_outside
@@ -38,8 +39,8 @@ PORTS = (
     "expansion_port",
 )
 PATIENCE = 240.0
-# What the TaskManager opens for each of its six workers: their control, data, state, logs, artefacts and provision.
-SERVICES = 36
+# What the TaskManager opens for each of its workers: their control, data, state, logs, artefacts and provision.
+SERVICES = 6
 
 
 def free_ports(number: int) -> list[int]:
@@ -162,7 +163,9 @@ def test_while_a_job_runs_nothing_listens_where_another_machine_reaches_it(clust
     submit(settings, name, out)
     assert soon(lambda: counted(out) == expected(100), PATIENCE)
     found = {program: clusters.listen(program) for program in (*NAMES, KAFKA)}
-    assert len(found[TASK_MANAGER]) > SERVICES
+    workers = workers_of(clusters.pids()[TASK_MANAGER])
+    assert workers
+    assert len(found[TASK_MANAGER]) > SERVICES * len(workers)
     # The test looks at all of them: those that are known are among those that were found.
     everywhere = {port: address for ports in found.values() for port, address in ports.items()}
     assert {getattr(settings, port) for port in PORTS} <= set(everywhere)
