@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import event, exc
 
 from dashboards.errors import StoreUnreadable
+from schemas.addresses import names_a_file, sqlite_path
 
 EXAMPLE: Final = "sqlite:///rollout.db"
 POSTGRESQL: Final = ("postgresql", "postgresql+psycopg")
@@ -47,15 +48,22 @@ class _StoreEnvironment(BaseSettings):
 
 def engine(address: str) -> sa.Engine:
     """Connections that read as at one moment and can write nothing; raises StoreUnreadable."""
+    path = sqlite_path(address)
+    return _postgresql(_understood(address)) if path is None else _sqlite(path)
+
+
+def _understood(address: str) -> sa.URL:
     try:
         url = sa.make_url(address)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:
         raise StoreUnreadable(f"The store's address is not understood; it looks like {EXAMPLE}.") from error
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url.database)
+        raise StoreUnreadable(f"The store's address is not understood; it looks like {EXAMPLE}, with three slashes.")
     if url.drivername not in POSTGRESQL:
         raise StoreUnreadable(f"A store is a sqlite or postgresql address, not {url.drivername}.")
-    return _postgresql(url)
+    if not url.database:
+        raise StoreUnreadable("The store's address names no database; it looks like postgresql://user@host/database.")
+    return url
 
 
 def reason(error: exc.SQLAlchemyError) -> str:
@@ -67,9 +75,11 @@ def reason(error: exc.SQLAlchemyError) -> str:
     return REASONS.get(code or "", AWAY if isinstance(error, exc.OperationalError) else UNREADABLE)
 
 
-def _sqlite(path: str | None) -> sa.Engine:
-    if not path or not Path(path).is_file():
-        raise StoreUnreadable(f"There is no store at {path or 'an empty path'}.")
+def _sqlite(path: str) -> sa.Engine:
+    if not names_a_file(path):
+        raise StoreUnreadable(f"The store's address names no file; it looks like {EXAMPLE}.")
+    if not Path(path).is_file():
+        raise StoreUnreadable(f"There is no store at {path}.")
     address = f"file:{quote(str(Path(path).resolve()))}?mode=ro"
 
     def connect() -> sqlite3.Connection:

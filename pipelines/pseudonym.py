@@ -76,7 +76,7 @@ def worker_key_file(environment: Environment, path: Path) -> Path:
     if environment.pseudonym_key is not None:
         write_privately(path, environment.pseudonym_key.get_secret_value())
         return path
-    return (environment.pseudonym_key_file or environment.home / "pseudonym.key").expanduser().absolute()
+    return environment.pseudonym_key_file or environment.home / "pseudonym.key"
 
 
 def key_from_file(path: Path) -> Key:

@@ -2,9 +2,22 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    """The path means the same in every working folder; `~` at its beginning is the home folder, where there is one."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        return path.absolute()
+
+
+# Whoever the path is handed to, such as a worker, may work in another folder.
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Environment(BaseSettings):
@@ -12,9 +25,9 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_")
 
-    home: Path = Field(default_factory=lambda: Path.home() / ".rollout")
+    home: AbsolutePath = Field(default_factory=lambda: Path.home() / ".rollout")
     pseudonym_key: SecretStr | None = None
-    pseudonym_key_file: Path | None = None
+    pseudonym_key_file: AbsolutePath | None = None
 
 
 def write_privately(path: Path, text: str) -> None:

@@ -18,20 +18,11 @@ never_ran() {
     [ -z "$(run)" ] || grep -q '"jobs": \[\]' "$folder/$(run)/stream.json"
 }
 
-watch_again() {
-    python -c 'import os, pathlib
-from pipelines.cli import supervising
-from pipelines.stream.record import current
-home = pathlib.Path(os.environ["ROLLOUT_HOME"])
-supervising.start(home, current(home))'
-}
-
 trap 'exit 0' TERM INT
 if never_ran; then
     rollout stream start "$@"
 elif [ -e "$(note)" ]; then
-    echo "The stream of run $(run) is watched again."
-    watch_again
+    rollout stream watch
 else
     echo "The stream of run $(run) was stopped; \`rollout stream start\` in this container starts another."
 fi

@@ -6,10 +6,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from infra.flink.causes import reason
 from infra.processes import ClusterError
 
 TIMEOUT_SECONDS: Final = 10
@@ -34,12 +35,30 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What made a job fail, in one sentence, and when, in milliseconds since 1970."""
+
+    at_ms: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """What is known of a job's checkpoints; sizes in bytes, times in milliseconds (ended: since 1970)."""
+    """What is known of a job's checkpoints; sizes in bytes, times in milliseconds (began, ended: since 1970).
+
+    `failed` are those that began and failed, of the `remembered` newest that Flink still tells of. `not_begun` are
+    those that Flink counts as failed and that never began, as not all tasks ran; None where it has forgotten which.
+    `began_ms` to `state_bytes` are of the newest that is whole, `waiting_ms` is when one that is under way began.
+    """
 
     completed: int = 0
     failed: int = 0
+    remembered: int = 0
+    not_begun: int | None = 0
+    why_failed: str = ""
+    waiting_ms: int | None = None
     restored: int = 0
+    began_ms: int | None = None
     ended_ms: int | None = None
     duration_ms: int = 0
     state_bytes: int = 0
@@ -79,20 +98,29 @@ def wait_for_job(address: str, name: str, but: str | None, seconds: float) -> Jo
             if job.state == RUNNING and _all_tasks_run(address, job.job_id):
                 return job
             if job.state in LOST:
-                raise ClusterError(f"The job {name} has ended as {job.state}: {first_exception(address, job.job_id)}")
+                raise ClusterError(f"The job {name} has ended as {job.state}: {_newest(address, job)}")
         time.sleep(POLL_SECONDS)
     raise ClusterError(f"The job {name} did not run after {seconds:.0f} s; see Flink's pages at http://{address}.")
+
+
+def _newest(address: str, job: Job) -> str:
+    return next((trouble.sentence for trouble in troubles(address, job.job_id)), "no reason is known.")
 
 
 def _all_tasks_run(address: str, job_id: str) -> bool:
     return all(vertex["status"] == RUNNING for vertex in ask(address, f"/jobs/{job_id}")["vertices"])
 
 
-def first_exception(address: str, job_id: str) -> str:
-    """The first line of what last went wrong in a job; empty if nothing did."""
-    text = ask(address, f"/jobs/{job_id}/exceptions").get("root-exception") or ""
-    causes = [line for line in text.splitlines() if line.startswith("Caused by")]
-    return (causes or text.splitlines() or [""])[-1][:300]
+def troubles(address: str, job_id: str) -> tuple[Trouble, ...]:
+    """What made a job fail, the newest first, as far back as Flink remembers. Raises FlinkAway."""
+    entries = ask(address, f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
+    found = (Trouble(entry["timestamp"], reason(entry["stacktrace"])) for entry in entries)
+    return tuple(sorted(found, key=lambda trouble: trouble.at_ms, reverse=True))
+
+
+def running_since(address: str, job_id: str) -> int:
+    """When a job last came to run, in milliseconds since 1970; 0 before it has. Raises FlinkAway."""
+    return int(ask(address, f"/jobs/{job_id}")["timestamps"][RUNNING])
 
 
 def restarts(address: str, job_id: str) -> int:
@@ -103,13 +131,34 @@ def restarts(address: str, job_id: str) -> int:
 
 def checkpoints_of(address: str, job_id: str) -> Checkpoints:
     """What is known of a job's checkpoints. Raises FlinkAway."""
-    told = ask(address, f"/jobs/{job_id}/checkpoints")
-    counts, newest = told["counts"], (told["latest"] or {}).get("completed")
-    known = (counts["completed"], counts["failed"], counts["restored"])
+    return checkpoints_in(ask(address, f"/jobs/{job_id}/checkpoints"))
+
+
+def checkpoints_in(told: dict[str, Any]) -> Checkpoints:
+    """What Flink's answer tells of checkpoints: it counts those that never began as failed, and lists only others."""
+    counts, listed = told["counts"], told["history"]
+    failed = [one for one in listed if one["status"] == "FAILED"]
+    lists_all = len(listed) == counts["completed"] + counts["in_progress"] + len(failed)
+    common = Checkpoints(
+        completed=counts["completed"],
+        failed=len(failed),
+        remembered=len(listed),
+        not_begun=counts["failed"] - len(failed) if lists_all else None,
+        why_failed=failed[0].get("failure_message") or "" if failed else "",
+        waiting_ms=min((one["trigger_timestamp"] for one in listed if one["status"] == "IN_PROGRESS"), default=None),
+        restored=counts["restored"],
+    )
+    newest = (told["latest"] or {}).get("completed")
     if not newest:
-        return Checkpoints(*known)
-    took, longest = newest["end_to_end_duration"], told["summary"]["end_to_end_duration"]["max"]
-    return Checkpoints(*known, newest["latest_ack_timestamp"], took, newest["state_size"], longest)
+        return common
+    return replace(
+        common,
+        began_ms=newest["trigger_timestamp"],
+        ended_ms=newest["latest_ack_timestamp"],
+        duration_ms=newest["end_to_end_duration"],
+        state_bytes=newest["state_size"],
+        longest_ms=told["summary"]["end_to_end_duration"]["max"],
+    )
 
 
 def newest_checkpoint(checkpoints: Path, job_ids: list[str]) -> Path | None:

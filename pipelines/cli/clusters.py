@@ -91,7 +91,7 @@ def home_folder() -> Path:
     """The folder that holds everything the clusters and streams write."""
     from pipelines.settings import Environment
 
-    return Environment().home.expanduser().absolute()
+    return Environment().home
 
 
 def say(line: str) -> None:

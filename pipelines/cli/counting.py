@@ -24,8 +24,28 @@ Inputs = Annotated[
     list[Path] | None,
     typer.Option("--input", help="Folders with <source_id>/<name>.avro under them, or files.", metavar="PATH…"),
 ]
+
+
+def _absolute(store: str) -> str:
+    from pipelines.store.opening import absolute
+
+    return absolute(store)
+
+
+def absolute_path(path: Path | None) -> Path | None:
+    """The path means the same in every working folder."""
+    return None if path is None else path.absolute()
+
+
 StoreUrl = Annotated[
-    str, typer.Option("--store", help="Where results are kept, such as sqlite:///rollout.db.", metavar="URL")
+    str,
+    typer.Option(
+        "--store",
+        help="Where results are kept: a SQLite file by its path, with sqlite:/// before it or without (every letter "
+        "of the path stands for itself), or postgresql://user@host/database.",
+        metavar="URL",
+        callback=_absolute,
+    ),
 ]
 AsAt = Annotated[
     str | None,
@@ -51,6 +71,7 @@ SnapshotOut = Annotated[
         "--snapshot",
         help="Folder to leave a snapshot in, from which a stream can go on; over Kafka one is left under ROLLOUT_HOME.",
         metavar="DIR",
+        callback=absolute_path,
     ),
 ]
 

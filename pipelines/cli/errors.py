@@ -57,6 +57,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "pipelines.snapshot": ["SnapshotError"],
         "pipelines.stream.starting": ["StreamError"],
         "infra.processes": ["ClusterError"],
+        "infra.flink.jobs": ["FlinkAway"],
         "pipelines.cli.times": ["NoTime"],
         "pipelines.synthetic": ["PlanError"],
         "dashboards.errors": ["DashboardError"],

@@ -1,30 +1,59 @@
 """What is measured of a stream from outside: lag, checkpoints, records and balance, for people and for Prometheus."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from infra.flink import jobs
 from infra.settings import cluster_settings
 from pipelines.conservation import balance_of
+from pipelines.log.connection import LogError
 from pipelines.log.offsets import end_offsets, group_offsets
-from pipelines.store import Store, open_store
+from pipelines.store import StoreError
 from pipelines.stream.positions import progress_group
 from pipelines.stream.record import StreamRecord
-from pipelines.stream.settings import log_of, secrets_of
+from pipelines.stream.settings import log_of, store_of, written_group
 from schemas.codes import INTAKE_STATUSES
+
+# Troubles that come one after the other within so long are one that comes again and again.
+OFTEN_MS: Final = 600_000
+SAME_MS: Final = 1_000
+PATIENCE: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What there is to tell of a stream: its job, its checkpoints and how often it was started again."""
+    """How a stream's job stands: its checkpoints, how often it was started again, and its troubles, newest first.
 
-    job: jobs.Job | None
-    checkpoints: jobs.Checkpoints
-    restarts: int
-    trouble: str
+    `running_since` is when it last came to run, in milliseconds since 1970.
+    """
+
+    job: jobs.Job | None = None
+    checkpoints: jobs.Checkpoints = field(default_factory=jobs.Checkpoints)
+    restarts: int = 0
+    troubles: tuple[jobs.Trouble, ...] = ()
+    running_since: int = 0
+
+    def is_well(self, now_ms: int) -> bool:
+        """Whether the job runs and its last trouble, if it had any, is over."""
+        return self.job is not None and self.job.state == jobs.RUNNING and (not self.troubles or self.is_over(now_ms))
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether the last trouble is over: a checkpoint that began since is whole, as none is while a write waits.
+
+        Where there was another shortly before, the last has also stayed away for longer than between the two.
+        """
+        last, *others = self.troubles
+        began = self.checkpoints.began_ms
+        if began is None or began <= last.at_ms:
+            return False
+        # One failure may be told of more than once.
+        pause = last.at_ms - max((one.at_ms for one in others if last.at_ms - one.at_ms > SAME_MS), default=0)
+        return pause > OFTEN_MS or now_ms - last.at_ms > PATIENCE * pause
 
 
 def standing(record: StreamRecord) -> Standing:
@@ -32,10 +61,14 @@ def standing(record: StreamRecord) -> Standing:
     address = cluster_settings().flink
     job = jobs.job_named(address, record.name)
     if job is None:
-        return Standing(None, jobs.Checkpoints(), 0, "")
-    found = jobs.checkpoints_of(address, job.job_id)
-    again = jobs.restarts(address, job.job_id) + len(record.jobs) - 1
-    return Standing(job, found, again, jobs.first_exception(address, job.job_id))
+        return Standing()
+    return Standing(
+        job,
+        jobs.checkpoints_of(address, job.job_id),
+        jobs.restarts(address, job.job_id) + len(record.jobs) - 1,
+        jobs.troubles(address, job.job_id),
+        jobs.running_since(address, job.job_id),
+    )
 
 
 def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
@@ -48,25 +81,37 @@ def lag_of(home: Path, record: StreamRecord) -> dict[str, int]:
     return lag
 
 
-def ledger_lines(home: Path, record: StreamRecord) -> list[str]:
-    """Lines that tell of the stream's ledger. Raises StoreError."""
-    store = _store(home, record)
+def behind_of(home: Path, record: StreamRecord) -> int:
+    """How many messages workers have read that are not in the ledger yet, as they have told. Raises LogError."""
+    log = log_of(record.settings(home))
+    read, written = group_offsets(log, progress_group(record.name)), group_offsets(log, written_group(record.name))
+    return sum(
+        max(0, at - written.get(topic, {}).get(number, record.begin.get(topic, {}).get(number, 0)))
+        for topic, partitions in read.items()
+        for number, at in partitions.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a stream's ledger holds: records by status, those not accounted for, its own cells, when it was written."""
+
+    records: Mapping[str, int]
+    difference: int
+    cells: int
+    written: datetime | None
+
+
+def ledger_of(home: Path, record: StreamRecord) -> Ledger:
+    """What the stream's ledger holds now. Raises StoreError."""
+    store = store_of(record.settings(home))
     balance = balance_of(store.intake(record.run_id)).table
-    totals = {status: int(balance[status].sum()) for status in INTAKE_STATUSES}
-    underway = int(balance["difference"].abs().sum())
-    written = store.last_write(record.run_id)
-    cells = "nothing yet"
-    if written is not None:
-        cells = f"{store.cells_written(record.run_id):,} cells, the last at {written:%Y-%m-%d %H:%M:%S} UTC"
-    return [
-        "Records: " + ", ".join(f"{status} {records:,}" for status, records in totals.items()),
-        f"Balance: {'holds' if not underway else f'{underway:,} records are under way'}",
-        f"Written by the stream: {cells}",
-    ]
-
-
-def _store(home: Path, record: StreamRecord) -> Store:
-    return open_store(secrets_of(record.settings(home)).store)
+    return Ledger(
+        {status: int(balance[status].sum()) for status in INTAKE_STATUSES},
+        int(balance["difference"].abs().sum()),
+        store.cells_written(record.run_id),
+        store.last_write(record.run_id),
+    )
 
 
 class Measures:
@@ -82,6 +127,7 @@ class Measures:
         self._up = gauge("up", "1 while the stream's job runs")
         self._restarts = gauge("restarts", "How often the job was started again")
         self._lag = gauge("lag_messages", "Messages that no worker has read yet", "topic")
+        self._behind = gauge("behind_messages", "Messages read that are not in the ledger yet")
         self._age = gauge("checkpoint_age_seconds", "Seconds since the newest checkpoint")
         self._duration = gauge("checkpoint_duration_seconds", "How long the newest checkpoint took")
         self._state = gauge("state_bytes", "Size of the state in the newest checkpoint")
@@ -91,31 +137,42 @@ class Measures:
         self._up.set(0)
         start_http_server(port, addr=host, registry=registry)
 
-    def take(self, record: StreamRecord) -> None:
-        """The gauges show how the stream stands now. Raises FlinkAway, LogError and StoreError."""
-        now = datetime.now(UTC).timestamp()
+    def take(self, record: StreamRecord) -> list[str]:
+        """The gauges show how the stream stands now; gives a sentence for each part that cannot be seen."""
+        unseen = []
+        for part in (self._take_job, self._take_log, self._take_ledger):
+            try:
+                part(record)
+            except (jobs.FlinkAway, LogError, StoreError) as error:
+                unseen.append(str(error))
+        return unseen
+
+    def _take_job(self, record: StreamRecord) -> None:
         # Until Flink says otherwise: where it does not answer, no job runs.
         self._up.set(0)
         found = standing(record)
         self._up.set(found.job is not None and found.job.state == jobs.RUNNING)
         self._restarts.set(found.restarts)
         if found.checkpoints.ended_ms is not None:
-            self._age.set(now - found.checkpoints.ended_ms / 1000)
+            self._age.set(_now() - found.checkpoints.ended_ms / 1000)
             self._duration.set(found.checkpoints.duration_ms / 1000)
             self._state.set(found.checkpoints.state_bytes)
-        self._take_log(record)
-        self._take_ledger(record, now)
 
     def _take_log(self, record: StreamRecord) -> None:
         for topic, messages in lag_of(self._home, record).items():
             self._lag.labels(topic).set(messages)
+        self._behind.set(behind_of(self._home, record))
 
-    def _take_ledger(self, record: StreamRecord, now: float) -> None:
-        store = _store(self._home, record)
+    def _take_ledger(self, record: StreamRecord) -> None:
+        store = store_of(record.settings(self._home))
         intake, written = store.intake(record.run_id), store.last_write(record.run_id)
         for owner, status, records in intake.iter_rows():
             self._records.labels(owner, status).set(records)
         for owner, difference in balance_of(intake).table.select("owner", "difference").iter_rows():
             self._difference.labels(owner).set(difference)
         if written is not None:
-            self._write_age.set(now - written.timestamp())
+            self._write_age.set(_now() - written.timestamp())
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()

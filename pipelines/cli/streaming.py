@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.clusters import home_folder, say
-from pipelines.cli.counting import BeamOptions, Shards, StoreUrl
+from pipelines.cli.counting import BeamOptions, Shards, StoreUrl, absolute_path
 from pipelines.cli.errors import explained, fail
 
 if TYPE_CHECKING:
@@ -29,15 +30,60 @@ NOT_RUNNING = 1
 
 Brokers = Annotated[str, typer.Option("--kafka", help="The log: its brokers.", metavar="BOOTSTRAP")]
 FromSnapshot = Annotated[
-    Path | None, typer.Option(help="Go on from the snapshot that a bounded run has left.", metavar="DIR")
+    Path | None,
+    typer.Option(help="Go on from the snapshot that a bounded run has left.", metavar="DIR", callback=absolute_path),
 ]
 FromSavepoint = Annotated[
     Path | None,
-    typer.Option(help="Go on with the stream that was stopped, from the savepoint that it left.", metavar="DIR"),
+    typer.Option(
+        help="Go on with the stream that was stopped, from the savepoint that it left, with its shards and options.",
+        metavar="DIR",
+        callback=absolute_path,
+    ),
 ]
 SavepointTo = Annotated[
-    Path | None, typer.Option("--savepoint", help="Leave a savepoint under this folder.", metavar="DIR")
+    Path | None,
+    typer.Option("--savepoint", help="Leave a savepoint under this folder.", metavar="DIR", callback=absolute_path),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a stream is to go on from, and how it is to run, as the command line says it."""
+
+    snapshot: Path | None = None
+    savepoint: Path | None = None
+    shards: int | None = None
+    beam_options: tuple[str, ...] = ()
+
+    def require(self) -> None:
+        """Raises StreamError unless there is what the stream is to go on from."""
+        from pipelines.stream.starting import StreamError
+
+        if self.snapshot is not None and self.savepoint is not None:
+            raise StreamError("A stream goes on from a snapshot or from a savepoint; give one of the two.")
+        if self.snapshot is not None and not self.snapshot.is_dir():
+            raise StreamError(f"There is no folder {self.snapshot} with a snapshot.")
+        if self.savepoint is not None and not (self.savepoint / "_metadata").is_file():
+            raise StreamError(
+                f"There is no savepoint in {self.savepoint}; `rollout stream stop --savepoint DIR` prints where it is."
+            )
+
+    def require_as_it_was(self, record: "StreamRecord") -> None:
+        """Raises StreamError where a savepoint's stream is to run in another way: its state is dealt out by that."""
+        from pipelines.stream.starting import StreamError
+
+        if self.shards not in (None, record.shards):
+            raise StreamError(
+                f"The savepoint is of a stream with {record.shards} shards, which stay; leave out --shards, or go on "
+                "from a snapshot."
+            )
+        if self.beam_options and self.beam_options != record.beam_options:
+            was = " ".join(record.beam_options) or "none"
+            raise StreamError(
+                f"The savepoint's stream keeps the Beam options that it was started with ({was}); leave them out, or "
+                "go on from a snapshot."
+            )
 
 
 @stream.command("start", no_args_is_help=True)
@@ -56,21 +102,17 @@ def start(
     from pipelines.log.connection import KafkaSettings
     from pipelines.log.topics import ensure_topics
     from pipelines.store import open_store
-    from pipelines.stream.starting import StreamError
 
+    wanted = Wanted(from_snapshot, from_savepoint, shards, tuple(beam_options or ()))
+    wanted.require()
     home, clusters, log = home_folder(), cluster_settings(), KafkaSettings.at(kafka)
     supervising.require_flink(clusters)
     supervising.require_no_stream(home, clusters)
     made = ensure_topics(log)
     if made:
         say(f"Made {len(made)} topics.")
-    opened = open_store(store, create=True)
-    if from_savepoint is not None:
-        record = _again(home, opened, from_savepoint)
-    else:
-        if from_snapshot is not None and not from_snapshot.is_dir():
-            raise StreamError(f"There is no folder {from_snapshot} with a snapshot.")
-        record = _new(home, (opened, store), log, from_snapshot, shards, tuple(beam_options or ()))
+    opened = open_store(store, create=from_savepoint is None)
+    record = (_new if from_savepoint is None else _again)(home, opened, log, wanted)
     _write_secrets(home, record, store, log)
     try:
         job = supervising.submitted(home, record, log, from_savepoint)
@@ -82,14 +124,7 @@ def start(
     typer.echo(f"The stream of run {record.run_id} runs: http://{clusters.flink}/#/job/{job.jobs[-1]}/overview")
 
 
-def _new(
-    home: Path,
-    to: "tuple[Store, str]",
-    log: "KafkaSettings",
-    from_snapshot: Path | None,
-    shards: int | None,
-    beam_options: tuple[str, ...],
-) -> "StreamRecord":
+def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
     """A new stream's run is the current one of the store. Raises SnapshotError, StoreError and LogError."""
     from pipelines.log.offsets import set_group
     from pipelines.pseudonym import load_key
@@ -97,10 +132,9 @@ def _new(
     from pipelines.snapshot import open_snapshot
     from pipelines.stream.record import StreamRecord, keep
 
-    opened, address = to
     key, sentence = load_key(Environment())
     say(sentence)
-    snapshot = None if from_snapshot is None else open_snapshot(from_snapshot.absolute())
+    snapshot = None if wanted.snapshot is None else open_snapshot(wanted.snapshot)
     if snapshot is not None:
         snapshot.require(key.key_id)
     begin = _begin(log, snapshot)
@@ -109,12 +143,12 @@ def _new(
     record = StreamRecord(
         run_id,
         key.key_id,
-        shards or DEFAULT_SHARDS,
+        wanted.shards or DEFAULT_SHARDS,
         None if snapshot is None else str(snapshot.folder),
         log.bootstrap,
-        address if "@" not in address else opened.name,
+        opened.name,
         begin,
-        beam_options,
+        wanted.beam_options,
     )
     set_group(log, record.name, begin)
     _enter(opened, record, key, snapshot)
@@ -166,18 +200,20 @@ def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapsh
     store.begin_stream(run, None if snapshot is None else snapshot.manifest.run_id)
 
 
-def _again(home: Path, store: "Store", savepoint: Path) -> "StreamRecord":
-    """The stream that was stopped, live again. Raises StreamError and StoreError."""
+def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
+    """The stream that was stopped, live again. Raises StreamError, KeyMissing and StoreError."""
+    from pipelines.pseudonym import load_key
+    from pipelines.settings import Environment
     from pipelines.stream.record import current
     from pipelines.stream.starting import StreamError
 
-    if not (savepoint / "_metadata").is_file():
-        raise StreamError(
-            f"There is no savepoint in {savepoint}; `rollout stream stop --savepoint DIR` prints where it is."
-        )
     record = current(home)
-    store.resume_stream(record.run_id)
-    return record
+    wanted.require_as_it_was(record)
+    key, _ = load_key(Environment())
+    if key.key_id != record.key_id:
+        raise StreamError(f"The stream began with pseudonym key {record.key_id}, but {key.key_id} is set.")
+    opened.resume_stream(record.run_id)
+    return replace(record, store=opened.name, bootstrap=log.bootstrap)
 
 
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
@@ -190,8 +226,7 @@ def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSe
     from pipelines.stream.starting import jaas_line
 
     key_file = worker_key_file(Environment(), key_path(home, record.run_id))
-    address = with_password(store if "://" in store else f"sqlite:///{Path(store).absolute()}")
-    Secrets(address, str(key_file), log.as_dict()).write(secrets_path(home, record.run_id))
+    Secrets(with_password(store), str(key_file), log.as_dict()).write(secrets_path(home, record.run_id))
     write_privately(jaas_path(home, record.run_id), jaas_line(log))
 
 
@@ -200,18 +235,27 @@ def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSe
 def status(
     follow: Annotated[bool, typer.Option("--follow", help="Tell again every two seconds until Ctrl+C.")] = False,
 ) -> None:
-    """Tell how the stream does: job, lag, checkpoints, records and balance; exit status 0 only if it runs."""
-    from pipelines.cli.supervising import told_of
+    """Tell how the stream does: job, lag, checkpoints, records and balance; exit status 0 only if it runs well."""
+    from pipelines.cli.telling import told_of
 
     while True:
-        running, lines = told_of(home_folder())
-        typer.echo("\n".join(lines))
+        told = told_of(home_folder(), datetime.now(UTC))
+        typer.echo("\n".join(told.lines))
         if not follow:
             break
         sys.stdout.flush()
         time.sleep(FOLLOW_SECONDS)
-    if not running:
+    if not told.is_well:
         raise typer.Exit(NOT_RUNNING)
+
+
+@stream.command("watch")
+@explained
+def watch() -> None:
+    """Have the stream that was started watched again if its supervisor has died; it then starts what is lost."""
+    from pipelines.cli.supervising import watch_again
+
+    typer.echo(watch_again(home_folder()))
 
 
 @stream.command("stop")
@@ -221,9 +265,7 @@ def stop(savepoint: SavepointTo = None) -> None:
     from infra.flink.jobs import LOST, FlinkAway, cancel, job_named, save_and_cancel
     from infra.settings import cluster_settings
     from pipelines.cli import supervising
-    from pipelines.store import open_store
     from pipelines.stream.record import current
-    from pipelines.stream.settings import secrets_of
 
     home, clusters = home_folder(), cluster_settings()
     record = current(home)
@@ -241,8 +283,19 @@ def stop(savepoint: SavepointTo = None) -> None:
         if savepoint is not None:
             fail(str(away))
         typer.echo("Flink does not answer, so no job of the stream runs.")
-    open_store(secrets_of(record.settings(home)).store).end_stream(record.run_id)
-    typer.echo(f"The stream of run {record.run_id} has ended; its ledger stands.")
+    typer.echo(_ended(home, record))
+
+
+def _ended(home: Path, record: "StreamRecord") -> str:
+    """The ledger is live no more; gives a sentence. Raises StoreError."""
+    from pipelines.store import StoreMissing
+    from pipelines.stream.settings import store_of
+
+    try:
+        store_of(record.settings(home)).end_stream(record.run_id)
+    except StoreMissing:
+        return f"The stream of run {record.run_id} has ended; its ledger {record.store} is gone."
+    return f"The stream of run {record.run_id} has ended; its ledger stands."
 
 
 @stream.command("supervise", hidden=True)

@@ -15,11 +15,11 @@ import typer
 
 from infra.flink import cluster, jobs
 from infra.flink.options import beam_options
-from infra.processes import ClusterError, Place, Program, running
+from infra.processes import ClusterError, Place, Program, alone, running
 from infra.processes import start as start_program
 from infra.processes import stop as stop_program
 from infra.settings import ClusterSettings, cluster_settings
-from pipelines.cli.measuring import Measures, lag_of, ledger_lines, standing
+from pipelines.cli.measuring import Measures
 from pipelines.stream.record import (
     StreamRecord,
     current,
@@ -76,6 +76,38 @@ def start(home: Path, record: StreamRecord) -> None:
     start_program(place_of(home, record.run_id), Program(NAME, command, (), {"ROLLOUT_HOME": str(home)}))
 
 
+def is_watched(home: Path, record: StreamRecord) -> bool:
+    """Whether the stream's supervisor runs."""
+    return running(place_of(home, record.run_id), NAME) is not None
+
+
+def was_stopped(home: Path, record: StreamRecord) -> bool:
+    """Whether nobody wants the stream to be watched: `end` takes the note of its supervisor away."""
+    return not (place_of(home, record.run_id).run / f"{NAME}.pid").exists()
+
+
+def watch_again(home: Path) -> str:
+    """The current stream's supervisor runs; gives a sentence. Raises StreamError where the stream was stopped."""
+    record = current(home)
+    # Of two who ask for it at once, one starts it.
+    with alone(folder_of(home, record.run_id)):
+        if is_watched(home, record):
+            return f"The stream of run {record.run_id} is watched already."
+        if was_stopped(home, record) and not _has_job(record):
+            raise StreamError(f"The stream of run {record.run_id} was stopped; `rollout stream start` starts another.")
+        start(home, record)
+    return f"The stream of run {record.run_id} is watched again."
+
+
+def _has_job(record: StreamRecord) -> bool:
+    """Whether the stream's job is on the cluster and not over."""
+    try:
+        job = jobs.job_named(cluster_settings().flink, record.name)
+    except jobs.FlinkAway:
+        return False
+    return job is not None and job.state not in jobs.LOST
+
+
 def end(home: Path, run_id: str) -> None:
     """The stream's supervisor does not run."""
     stop_program(place_of(home, run_id), NAME)
@@ -104,18 +136,28 @@ def watch(home: Path) -> None:
     """Watches the current stream until it is ended or another is started."""
     record = current(home)
     clusters = cluster_settings()
-    measures = Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
+    measures = _measures(home, clusters)
     round_number = 0
     while current(home).run_id == record.run_id:
         try:
             record = _once(home, record)
-            if round_number % MEASURE_EVERY == 0:
-                measures.take(record)
+            if measures is not None and round_number % MEASURE_EVERY == 0:
+                for unseen in measures.take(record):
+                    _log(unseen)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream is watched on, and the log tells
             _log(f"{type(error).__name__}: {error}")
             time.sleep(PAUSE_SECONDS)
         round_number += 1
         time.sleep(POLL_SECONDS)
+
+
+def _measures(home: Path, clusters: ClusterSettings) -> Measures | None:
+    """The gauges; None where their port is taken, without which the stream is watched all the same."""
+    try:
+        return Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
+    except OSError as error:
+        _log(f"There are no gauges: port {clusters.stream_metrics_port} cannot be used: {error.strerror}.")
+        return None
 
 
 def _log(line: str) -> None:
@@ -159,42 +201,3 @@ def _resubmit(home: Path, record: StreamRecord) -> StreamRecord:
     again = submitted(home, record, log, checkpoint)
     _log(f"Job {again.jobs[-1]} runs.")
     return again
-
-
-def told_of(home: Path) -> tuple[bool, list[str]]:
-    """Whether the current stream runs, and lines that tell how it does."""
-    from pipelines.log.connection import LogError
-    from pipelines.store import StoreError
-
-    record = current(home)
-    lines = [f"Run {record.run_id}, store {record.store}, log {record.bootstrap}, {record.shards} shards"]
-    try:
-        found = standing(record)
-    except jobs.FlinkAway as away:
-        return False, [*lines, str(away)]
-    is_running = found.job is not None and found.job.state == jobs.RUNNING
-    watched = "watched" if running(place_of(home, record.run_id), NAME) else "NOT watched: its supervisor does not run"
-    state = found.job.state if found.job else "lost"
-    lines.append(
-        f"Job {record.jobs[-1] if record.jobs else '-'}: {state}, started again {found.restarts} times, {watched}"
-    )
-    lines.append(_checkpoint_line(found.checkpoints))
-    if found.trouble:
-        lines.append(f"Last trouble: {found.trouble}")
-    try:
-        lag = lag_of(home, record)
-        lines.append(f"Lag: {sum(lag.values()):,} messages not read yet")
-        lines += ledger_lines(home, record)
-    except (LogError, StoreError) as error:
-        lines.append(str(error))
-    return is_running, lines
-
-
-def _checkpoint_line(found: jobs.Checkpoints) -> str:
-    if found.ended_ms is None:
-        return "Checkpoints: none yet"
-    age = max(0.0, time.time() - found.ended_ms / 1000)
-    return (
-        f"Checkpoints: {found.completed:,} made, {found.failed:,} failed; the newest {age:.0f} s ago "
-        f"took {found.duration_ms / 1000:.1f} s and holds {found.state_bytes / 1e6:.1f} MB"
-    )

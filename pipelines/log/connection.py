@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.log.diagnosis import Finding, diagnose, speaks_tls
+from pipelines.settings import AbsolutePath
 
 # Long enough for a broker that starts again; a person who mistyped an address waits no longer.
 PATIENCE_MS: Final = 15_000
@@ -46,8 +47,8 @@ class LogEnvironment(BaseSettings):
     sasl_mechanism: str = "SCRAM-SHA-256"
     username: str = ""
     password: SecretStr | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
+    password_file: AbsolutePath | None = None
+    ca_file: AbsolutePath | None = None
 
 
 @dataclass(frozen=True, slots=True)

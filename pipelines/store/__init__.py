@@ -1,6 +1,6 @@
 """Where runs are kept: exact cells, intake and quarantine of a run, and the published tables."""
 
-from pipelines.store.errors import NotAllowed, OutputError, StoreError
+from pipelines.store.errors import NotAllowed, OutputError, StoreError, StoreMissing
 from pipelines.store.live import Fenced, Portion
 from pipelines.store.opening import open_store
 from pipelines.store.records import ReleaseRecord, RunRecord
@@ -15,5 +15,6 @@ __all__ = [
     "RunRecord",
     "Store",
     "StoreError",
+    "StoreMissing",
     "open_store",
 ]

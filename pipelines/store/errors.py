@@ -5,6 +5,10 @@ class StoreError(Exception):
     """The store cannot be opened, read or written; the message is one sentence."""
 
 
+class StoreMissing(StoreError):
+    """There is no file where the store is said to be."""
+
+
 class NotAllowed(StoreError):
     """The name that the store was opened with has no right to do this."""
 

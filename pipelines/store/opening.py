@@ -1,28 +1,32 @@
 """From an address to a store, or one sentence that says why not."""
 
 import os
-import re
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from pipelines.store.backend import Backend
-from pipelines.store.errors import StoreError
+from pipelines.store.errors import StoreError, StoreMissing
 from pipelines.store.postgres import EXAMPLE as POSTGRES
 from pipelines.store.postgres import PostgresBackend
 from pipelines.store.sqlite import SqliteBackend
 from pipelines.store.store import Store
+from schemas.addresses import absolute_sqlite, names_a_file, sqlite_path
 
 EXAMPLE = "sqlite:///rollout.db"
-SCHEME = re.compile(r"[a-z][a-z0-9+]+:")
+# What an address of PostgreSQL may name by a path.
+FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile")
+# A word that libpq takes in place of a path.
+SYSTEM: Final = "system"
 
 
 def open_store(url: str, create: bool = False) -> Store:
     """A store whose layout we know. No file is made before the first run is written.
 
     `url` is such as sqlite:///rollout.db, the plain path of a SQLite file, or postgresql://user@host/database; with
-    `create` the file need not be there yet. Raises StoreError.
+    `create` the file need not be there yet. Raises StoreError, and StoreMissing where there is none.
     """
     store = Store(_backend(url, create))
     store.require_layout()
@@ -31,27 +35,52 @@ def open_store(url: str, create: bool = False) -> Store:
 
 def server(url: str) -> PostgresBackend | None:
     """The database of PostgreSQL that an address names; None where it names none. Raises StoreError."""
-    return PostgresBackend(_understood(url)) if url.startswith("postgresql") else None
+    return PostgresBackend(_understood(url)) if _names_postgresql(url) else None
+
+
+def _names_postgresql(url: str) -> bool:
+    return sqlite_path(url) is None and url.startswith("postgresql")
+
+
+def absolute(url: str) -> str:
+    """The address that means the same in every working folder; one that names no store stays as it is."""
+    path = sqlite_path(url)
+    if path is not None:
+        return absolute_sqlite(path) if names_a_file(path) else url
+    return _with_absolute_files(url) if _names_postgresql(url) else url
+
+
+def _with_absolute_files(url: str) -> str:
+    try:
+        parsed = sa.make_url(url)
+    except (exc.ArgumentError, ValueError):
+        return url
+    given = {name: parsed.query[name] for name in FILES if name in parsed.query}
+    paths = {
+        name: str(Path(path).absolute()) for name, path in given.items() if isinstance(path, str) and path != SYSTEM
+    }
+    return parsed.update_query_dict(paths).render_as_string(hide_password=False) if paths else url
 
 
 def _backend(url: str, create: bool) -> Backend:
     named = server(url)
     if named is not None:
         return named
-    path = _sqlite_path(url)
+    path = _file_of(url)
     _require_file(path, create)
     return SqliteBackend(path, create)
 
 
-def _sqlite_path(text: str) -> Path:
-    if "://" not in text and not SCHEME.match(text):
-        return _named(text)
-    url = _understood(text)
-    if url.get_backend_name() != "sqlite":
-        raise StoreError(f"A store in {url.get_backend_name()} is not supported; give a SQLite file as {EXAMPLE}.")
-    if url.host or url.query or url.drivername != "sqlite":
+def _file_of(url: str) -> Path:
+    path = sqlite_path(url)
+    if path is None:
+        name = "sqlite" if url.startswith("sqlite") else _understood(url).get_backend_name()
+        if name != "sqlite":
+            raise StoreError(f"A store in {name} is not supported; give a SQLite file as {EXAMPLE}.")
         raise StoreError(f"The store's address is not understood; write it as {EXAMPLE}, with three slashes.")
-    return _named(url.database or "")
+    if not names_a_file(path):
+        raise StoreError(f"The store's address names no file; write it as {EXAMPLE}.")
+    return Path(path)
 
 
 def _understood(text: str) -> sa.URL:
@@ -59,12 +88,6 @@ def _understood(text: str) -> sa.URL:
         return sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
         raise StoreError(f"The store's address is not understood; write it as {EXAMPLE} or {POSTGRES}.") from error
-
-
-def _named(path: str) -> Path:
-    if not path.strip() or path == ":memory:" or "\0" in path:
-        raise StoreError(f"The store's address names no file; write it as {EXAMPLE}.")
-    return Path(path)
 
 
 def _require_file(path: Path, create: bool) -> None:
@@ -78,7 +101,7 @@ def _require_file(path: Path, create: bool) -> None:
     if exists:
         return
     if not create:
-        raise StoreError(f"There is no store at {path}; write one with `rollout run`.")
+        raise StoreMissing(f"There is no store at {path}; write one with `rollout run`.")
     if not folder_exists:
         raise StoreError(f"The folder {path.parent} for the store does not exist; make it first.")
     if not os.access(path.absolute().parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

@@ -1,12 +1,12 @@
 """The store's password, where its address does not hold one."""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipelines.settings import AbsolutePath
 from pipelines.store.errors import StoreError
+from schemas.addresses import sqlite_path
 
 
 class StoreEnvironment(BaseSettings):
@@ -15,7 +15,7 @@ class StoreEnvironment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_STORE_")
 
     password: SecretStr | None = None
-    password_file: Path | None = None
+    password_file: AbsolutePath | None = None
 
     def secret(self) -> str | None:
         """The password, if there is one. Raises StoreError where its file cannot be read."""
@@ -31,8 +31,10 @@ class StoreEnvironment(BaseSettings):
 
 def with_password(address: str) -> str:
     """The store's address with the password that the environment holds, for workers that do not share it."""
-    secret = None if address.startswith("sqlite") else StoreEnvironment().secret()
+    secret = None if sqlite_path(address) is not None else StoreEnvironment().secret()
+    if secret is None:
+        return address
     url = sa.make_url(address)
-    if secret is None or url.password:
+    if url.password or "password" in url.query:
         return address
     return url.set(password=secret).render_as_string(hide_password=False)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from pipelines.store.errors import StoreError
+from pipelines.store.errors import StoreError, StoreMissing
 from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION
 
 BUSY_SECONDS = 30.0
@@ -133,4 +133,6 @@ class SqliteBackend:
             sentence = SENTENCES.get(_primary_code(error.orig))
             if sentence is None:
                 raise
+            if not self._create and not self.exists():
+                raise StoreMissing(f"There is no store at {self.name} any more.") from error
             raise StoreError(sentence.format(name=self.name)) from error

@@ -14,8 +14,10 @@ from pipelines.log.connection import KafkaSettings
 from pipelines.pseudonym import Key, KeyChangedError, key_from_file
 from pipelines.settings import write_privately
 from pipelines.snapshot import open_snapshot
+from pipelines.store import Store, StoreMissing, open_store
 from pipelines.stream.history import Histories
 from pipelines.stream.positions import Positions, progress_group
+from schemas.addresses import sqlite_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,23 @@ def secrets_of(settings: StreamSettings) -> Secrets:
     return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
 
 
+def store_of(settings: StreamSettings) -> Store:
+    """The store that a stream writes. Raises StoreError, and StoreMissing where its file is gone."""
+    address = secrets_of(settings).store
+    try:
+        return open_store(address)
+    except StoreMissing as error:
+        raise gone(sqlite_path(address) or address) from error
+
+
+def gone(store: str) -> StoreMissing:
+    """What to tell of a store whose file was there when the stream began."""
+    return StoreMissing(
+        f"The store {store} that the stream wrote is gone: move it back if it was moved; otherwise `rollout stream "
+        "stop`, and `rollout stream start` into a new store counts the log again."
+    )
+
+
 def log_of(settings: StreamSettings) -> KafkaSettings:
     """How a stream reaches its log."""
     return KafkaSettings(**secrets_of(settings).kafka)
@@ -56,6 +75,17 @@ def log_of(settings: StreamSettings) -> KafkaSettings:
 def positions_of(settings: StreamSettings) -> Positions:
     """Where a worker notes how far it has read; one for all steps of a process."""
     return Positions(log_of(settings), progress_group(job_name(settings.run_id)))
+
+
+@functools.cache
+def written_of(settings: StreamSettings) -> Positions:
+    """Where a worker notes up to where what was read is in the ledger; one for all steps of a process."""
+    return Positions(log_of(settings), written_group(job_name(settings.run_id)))
+
+
+def written_group(name: str) -> str:
+    """The group under which the workers of a stream tell up to where what they have read is in the ledger."""
+    return f"{name}-written"
 
 
 def job_name(run_id: str) -> str:

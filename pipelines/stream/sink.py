@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.log.producing import Producer
-from pipelines.log.topics import rejected_topic
-from pipelines.store import Portion, Store, StoreError, open_store
-from pipelines.stream.settings import StreamSettings, log_of, secrets_of
+from pipelines.log.topics import rejected_topic, topic_of
+from pipelines.store import Portion, Store, StoreError, StoreMissing
+from pipelines.stream.positions import Positions
+from pipelines.stream.settings import StreamSettings, gone, log_of, store_of, written_of
 from pipelines.stream.totals import NO_SOURCE, Totals
 
 # The store may be away for so long, as while it is started again, before the job is started again itself.
@@ -57,15 +58,16 @@ def notices(portion: Portion, told: Callable[[str, str], int]) -> Iterator[Notic
 class Sink:
     """The store of one stream's run, and the log that its rejections go to."""
 
-    def __init__(self, run_id: str, store: Store, producer: Producer) -> None:
+    def __init__(self, run_id: str, store: Store, producer: Producer, written: Positions) -> None:
         self._run_id = run_id
         self._store = store
         self._producer = producer
+        self._positions = written
 
     @classmethod
     def of(cls, settings: StreamSettings) -> "Sink":
         """The sink that a stream's secrets name."""
-        return cls(settings.run_id, open_store(secrets_of(settings).store), Producer(log_of(settings)))
+        return cls(settings.run_id, store_of(settings), Producer(log_of(settings)), written_of(settings))
 
     def write(self, totals: Sequence[Totals], portions: Sequence[Portion]) -> dict[str, int]:
         """The portions of totals are in the store and told of; gives the fencing number of each key.
@@ -80,6 +82,11 @@ class Sink:
         self._producer.flush()
         return fences
 
+    def note(self, totals: Totals) -> None:
+        """The log is told now and then up to where it is in the store."""
+        for partition, offset in totals.read.items():
+            self._positions.note(topic_of(totals.key), partition, offset)
+
     def _written(self, portions: Sequence[Portion]) -> dict[str, int]:
         begin, pause = time.monotonic(), FIRST_PAUSE
         while True:
@@ -87,7 +94,7 @@ class Sink:
                 return self._store.write_portions(self._run_id, portions)
             except StoreError as error:
                 if time.monotonic() - begin > PATIENCE_SECONDS:
-                    raise
+                    raise (gone(self._store.name) if isinstance(error, StoreMissing) else error) from error
                 LOG.warning("Writing again in %.1f s: %s", pause, error)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -7,7 +7,7 @@ store may be stale is written again (see design.md in docs/streaming.md, "What a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ import polars as pl
 from pipelines import quarantine
 from pipelines.columns import SOURCE_CODES
 from pipelines.fold import Counted
+from pipelines.log.topics import owner_of
 from pipelines.outcome import INTAKE_TYPES, Outcome
 from pipelines.quarterly.cellkeys import PARTS, empty_cells, named_cells
 from pipelines.store.live import Portion
@@ -37,6 +38,7 @@ class Share:
 
     `rejections` are record type, reason and number by history rules; `quarantined` are rows turned away by validation.
     `wait` is how long in seconds the change may wait to be written; 0 where the events behind it have only just come.
+    `read` are partitions of the source's topic and the newest offset of each whose records are in the share.
     """
 
     keys: Ints
@@ -46,6 +48,7 @@ class Share:
     rejections: tuple[tuple[str, str, int], ...] = ()
     quarantined: tuple[QuarantineRow, ...] = ()
     wait: float = 0.0
+    read: tuple[tuple[int, int], ...] = ()
 
 
 _NOTHING: Final = np.empty(0, dtype=np.int64)
@@ -103,6 +106,15 @@ def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
     }
 
 
+def with_offsets(shares: Mapping[str, Share], newest: Mapping[tuple[str, int], int], wait: float) -> dict[str, Share]:
+    """The shares with the newest offset of each topic and partition; messages without a record have a share too."""
+    read: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for (topic, partition), offset in newest.items():
+        read[owner_of(topic)].append((partition, offset))
+    none = Share(_NOTHING, _NOTHING, wait=wait)
+    return {**shares, **{owner: replace(shares.get(owner, none), read=tuple(at)) for owner, at in read.items()}}
+
+
 def dealt(shares: Mapping[str, Share]) -> dict[int, dict[str, Share]]:
     """Shares by source, each with those whose totals are kept under the same key."""
     by_key: dict[int, dict[str, Share]] = defaultdict(dict)
@@ -144,11 +156,13 @@ def portions_of(due: Sequence[Due], turned_away: Mapping[str, Sequence[Quarantin
 class Totals:
     """What all shares of one source add up to, and which of it has changed since it was last written.
 
-    `fence` is the number under which they are written: None until the first time since they were loaded.
+    `fence` is the number under which they are written: None until the first time since they were loaded. `read` is the
+    newest offset of each partition whose records are in them.
     """
 
     key: str
     fence: int | None = None
+    read: dict[int, int] = field(default_factory=dict)
     _cells: dict[tuple[str | None, int], int] = field(default_factory=dict)
     _intake: dict[str, int] = field(default_factory=dict)
     _rejections: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -156,6 +170,7 @@ class Totals:
     _changed_intake: set[str] = field(default_factory=set)
     _changed_rejections: set[tuple[str, str]] = field(default_factory=set)
     _told: dict[tuple[str, str], int] = field(default_factory=dict)
+    _reads_on: bool = False
 
     def add(self, share: Share) -> None:
         """The share is part of the totals."""
@@ -165,6 +180,8 @@ class Totals:
         self._changed_intake.update(_added(self._intake, share.intake))
         rejected = (((record, reason), records) for record, reason, records in share.rejections)
         self._changed_rejections.update(_added(self._rejections, rejected))
+        self.read.update(share.read)
+        self._reads_on = self._reads_on or bool(share.read)
 
     def as_share(self) -> Share:
         """All of it as one share."""
@@ -175,17 +192,20 @@ class Totals:
             texts if any(text is not None for text in texts) else None,
             tuple(self._intake.items()),
             tuple((*names, records) for names, records in self._rejections.items()),
+            read=tuple(self.read.items()),
         )
 
     def forget_changes(self) -> None:
         """What has changed so far is written."""
         self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
         self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
+        self._reads_on = False
 
     @property
     def may_be_stale(self) -> bool:
         """Whether the store may hold something else."""
-        return self.fence is None or bool(self._changed or self._changed_intake or self._changed_rejections)
+        changed = self._changed or self._changed_intake or self._changed_rejections
+        return self.fence is None or bool(changed) or self._reads_on
 
     def due(self, *, totals: bool) -> "Due":
         """What has to be written: what has changed (if `totals`), or everything where there is no fencing number."""

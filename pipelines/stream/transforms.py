@@ -3,7 +3,6 @@
 How long events wait in state to be counted together is said in `waiting.py`.
 """
 
-import logging
 import pickle
 import sys
 import time
@@ -24,6 +23,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from expectations.run import Checker
 from pipelines import validate
 from pipelines.block import BLOCK_ROWS
+from pipelines.conservation import BalanceBroken
 from pipelines.fold import Counted, added, change
 from pipelines.history.copies import distinct
 from pipelines.log.message import SYNTHETIC_HEADER, Message
@@ -37,7 +37,16 @@ from pipelines.stream.kept import Kept, State, append, changed, kept
 from pipelines.stream.packing import in_segments, joined, pack_by_shard, unpack
 from pipelines.stream.positions import Positions
 from pipelines.stream.sink import Sink
-from pipelines.stream.totals import QuarantineRow, Share, Totals, dealt, portions_of, shares_of_fold, shares_of_outcome
+from pipelines.stream.totals import (
+    QuarantineRow,
+    Share,
+    Totals,
+    dealt,
+    portions_of,
+    shares_of_fold,
+    shares_of_outcome,
+    with_offsets,
+)
 from pipelines.stream.waiting import BRISK_SECONDS, LONGEST, WRITE_SECONDS, Waiting, next_multiple, wait_of
 
 TO_TOTALS: Final = "totals"
@@ -46,7 +55,6 @@ MOST_BYTES: Final = 12_000_000
 SWITCH_SECONDS: Final = 0.0005
 # Messages held before they are validated, by their bytes: about two blocks' worth.
 HELD_BYTES: Final = 16_000_000
-LOG: Final = logging.getLogger(__name__)
 
 
 def _global(value: Any) -> WindowedValue:
@@ -107,7 +115,8 @@ class TakeMessages(beam.DoFn):
             return []
         begin, messages = time.monotonic(), self._held
         self._held, self._bytes = [], 0
-        for topic, partition, offset in {(m.topic, m.partition): m[:3] for m in messages}.values():
+        newest = {(message.topic, message.partition): message.offset for message in messages}
+        for (topic, partition), offset in newest.items():
             self._positions.note(topic, partition, offset)
         formed = form(messages)
         verdict = validate.judge(formed.blocks, self._key, self._checker.check_records)
@@ -115,12 +124,10 @@ class TakeMessages(beam.DoFn):
         self._count(len(messages), outcome, begin)
         age = time.time() - max(message.received_at for message in messages) / 1000
         wait, keys = wait_of(age, verdict.accepted.height), keys_of(self._settings.shards)
+        to_totals = with_offsets(shares_of_outcome(outcome, wait), newest, wait)
         return [
             *((keys[shard], (wait, packed)) for shard, packed in pack_by_shard(verdict.accepted, len(keys))),
-            *(
-                TaggedOutput(TO_TOTALS, (key, pickle.dumps(shares)))
-                for key, shares in dealt(shares_of_outcome(outcome, wait)).items()
-            ),
+            *(TaggedOutput(TO_TOTALS, (key, pickle.dumps(shares))) for key, shares in dealt(to_totals).items()),
         ]
 
     def _count(self, messages: int, outcome: Outcome, begin: float) -> None:
@@ -155,7 +162,6 @@ class FoldShards(beam.DoFn):
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
         self._events = Metrics.counter("stream", "events counted")
-        self._broken = Metrics.counter("stream", "folds out of balance")
         self._milliseconds = Metrics.distribution("stream", "fold milliseconds")
         self._state_bytes = Metrics.distribution("stream", "state bytes a shard")
         self._histories: Histories
@@ -267,13 +273,21 @@ class FoldShards(beam.DoFn):
             after = distinct(pl.concat([before, part]))
             counted = change(before, after)
             records = int(part["copies"].sum())
-            if int(counted.intake["records"].sum()) != records:
-                self._broken.inc()
-                LOG.error("A fold of %d records does not balance: %s", records, counted.intake.rows())
+            _require_balance(counted, records)
             self._counted.append(counted)
             self._named.update(after["source"].unique().to_list())
             self._events.inc(records)
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))
+
+
+def _require_balance(counted: Counted, records: int) -> None:
+    """Raises BalanceBroken unless a fold accounts for every record that it was given; the job is then tried again."""
+    accounted = int(counted.intake["records"].sum())
+    if accounted != records:
+        raise BalanceBroken(
+            f"A fold of {records:,} records accounts for {accounted:,}; this is a fault of the program, and nothing of "
+            "the fold was written."
+        )
 
 
 class KeepTotals(beam.DoFn):
@@ -355,6 +369,7 @@ class KeepTotals(beam.DoFn):
         for source, one in totals.items():
             one.fence = fences[source]
             if source in wanted:
+                self._sink.note(one)
                 one.forget_changes()
         self._written.inc(sum(portion.cells.height for portion in portions))
         self._milliseconds.update(int((time.monotonic() - begin) * 1000))

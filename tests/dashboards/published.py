@@ -77,7 +77,7 @@ def published(path: Path, release: dict[str, str] | None, stock: list[Row], inst
     releases, stocks, fitted = (_table(metadata, table) for table in PUBLISHED_TABLES)
     sa.Index("stock_by_quarter", stocks.c.vintage, stocks.c.quarter)
     url = f"sqlite:///{path}"
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
     metadata.create_all(engine)
     with engine.begin() as connection:
         for table, rows in ((releases, [release] if release else []), (stocks, stock), (fitted, installations)):

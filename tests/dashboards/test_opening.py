@@ -12,7 +12,8 @@ from dashboards.app import create_app
 from dashboards.errors import StoreUnreadable
 from dashboards.store import PublishedStore, open_published
 from pipelines.release.draft import publish_draft
-from pipelines.store import open_store
+from pipelines.store import StoreError, open_store
+from tests.addresses import FILES, OTHERS
 from tests.pipelines.store.runs import NOON, Cell, cells, intake, quarantine, run
 from tests.postgres import PASSWORD, Server
 
@@ -51,6 +52,26 @@ def read(url: str) -> PublishedStore:
     store = open_published(url)
     assert store.release() is not None
     return store
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_every_form_in_which_a_run_is_given_its_file_serves_the_same_file(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read(published(form)).close()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("form", OTHERS)
+def test_what_a_run_does_not_take_as_a_store_is_not_served_either(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError):
+        open_store(form, create=True)
+    refusal(form)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])

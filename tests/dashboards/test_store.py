@@ -98,8 +98,10 @@ def test_quarters_between_two_have_no_gap() -> None:
     ("url", "sentence"),
     [
         ("sqlite:////nowhere/rollout.db", "There is no store at /nowhere/rollout.db."),
-        ("sqlite://", "There is no store at an empty path."),
-        ("rollout.db", "The store's address is not understood; it looks like sqlite:///rollout.db."),
+        ("sqlite:///", "The store's address names no file; it looks like sqlite:///rollout.db."),
+        ("sqlite://", "The store's address is not understood; it looks like sqlite:///rollout.db, with three slashes."),
+        ("rollout.db", "There is no store at rollout.db."),
+        ("http://localhost:port/", "The store's address is not understood; it looks like sqlite:///rollout.db."),
         ("mysql://somebody:secret@host/db", "A store is a sqlite or postgresql address, not mysql."),
     ],
 )

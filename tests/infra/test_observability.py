@@ -39,7 +39,6 @@ WANTED = {
     "LagGrows",
     "NoCheckpoint",
     "ConservationFails",
-    "FoldsOutOfBalance",
     "RejectsJump",
     "NoWrite",
 }

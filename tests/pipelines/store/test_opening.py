@@ -5,8 +5,11 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from pipelines.store import StoreError, open_store
+from pipelines.store import StoreError, StoreMissing, open_store
+from pipelines.store.opening import absolute
+from tests.addresses import FILES, OTHERS, STRANGE_NAMES
 from tests.pipelines.store.runs import Cell, new_store, write
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
@@ -25,11 +28,12 @@ def refusal(url: str, create: bool = False) -> str:
     ("url", "words"),
     [
         ("", "names no file"),
-        ("sqlite://", "names no file"),
+        ("sqlite://", "with three slashes"),
+        ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("sqlite:rollout.db", "is not understood"),
+        ("sqlite:rollout.db", "with three slashes"),
         ("sqlite://rollout.db", "with three slashes"),
-        ("sqlite:///rollout.db?mode=ro", "with three slashes"),
+        ("sqlite+pysqlite:///rollout.db", "with three slashes"),
         ("postgresql://localhost:1/rollout", "cannot be reached"),
         ("postgresql://localhost", "names no database"),
         ("mysql+pymysql://localhost/rollout", "in mysql is not supported"),
@@ -104,11 +108,52 @@ def test_a_plain_path_is_a_store_too(tmp_path: Path) -> None:
     assert open_store(str(tmp_path / "rollout.db")).cells()["value"].to_list() == [7]
 
 
-def test_signs_in_a_path_mean_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["", "sqlite:///"])
+@pytest.mark.parametrize("name", STRANGE_NAMES)
+def test_signs_in_a_path_mean_nothing_with_a_scheme_before_it_or_without(
+    tmp_path: Path, scheme: str, name: str
+) -> None:
     folder = tmp_path / "50% done? #1 & more"
     folder.mkdir()
-    write(open_store(str(folder / "a store.db"), create=True), "first", Cell(7))
-    assert [path.name for path in folder.iterdir()] == ["a store.db"]
+    write(open_store(f"{scheme}{folder}/{name}", create=True), "first", Cell(7))
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_an_address_made_absolute_means_the_same_in_another_folder(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    write(open_store(form, create=True), "first", Cell(7))
+    address = absolute(form)
+    monkeypatch.chdir(elsewhere)
+    assert open_store(address).cells()["value"].to_list() == [7]
+    assert absolute(address) == address
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", [*OTHERS, "postgresql://host/rollout?sslmode=require&sslrootcert=system"])
+def test_an_address_of_no_file_stays_as_it_is(form: str) -> None:
+    assert absolute(form) == form
+
+
+def test_the_files_that_an_address_of_postgresql_names_are_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = sa.make_url(absolute("postgresql://me:p%40ss@host/rollout?sslmode=verify-full&sslrootcert=tls/ca.pem"))
+    assert (made.password, dict(made.query)) == (
+        "p@ss",
+        {"sslmode": "verify-full", "sslrootcert": f"{tmp_path}/tls/ca.pem"},
+    )
+
+
+def test_a_missing_store_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing):
+        open_store(str(tmp_path / "none.db"))
 
 
 def test_a_store_that_may_not_be_read_is_refused(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pipelines.store import Store, StoreError, open_store, sqlite
+from pipelines.store import Store, StoreError, StoreMissing, open_store, sqlite
 from pipelines.store.tables import CURRENT_RUN
 from tests.pipelines.store.runs import Cell, intake, many_cells, new_store, quarantine, run, write
 
@@ -109,3 +109,12 @@ def test_a_store_that_somebody_reads_all_the_time_can_still_be_written(store: St
         assert dashboard.execute("SELECT run_id FROM current_run").fetchall() == [("second",)]
         write(store, "third", Cell(9))
     assert values(store) == [9]
+
+
+def test_a_file_that_goes_after_it_was_opened_is_told_apart_and_not_made(tmp_path: Path) -> None:
+    write(new_store(tmp_path), "first", Cell())
+    store = open_store(str(tmp_path / "rollout.db"))
+    (tmp_path / "rollout.db").unlink()
+    with pytest.raises(StoreMissing, match="There is no store at"):
+        write(store, "second", Cell())
+    assert list(tmp_path.iterdir()) == []

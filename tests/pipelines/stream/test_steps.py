@@ -5,9 +5,10 @@ lost, all goes back to the newest copy and is read again, while the ledger keeps
 """
 
 import copy
+import pickle
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.conservation import BalanceBroken
+from pipelines.fold import Counted
 from pipelines.log.producing import Headers
-from pipelines.store import Store, open_store
-from pipelines.stream import kept, transforms, waiting
+from pipelines.log.topics import topic_of
+from pipelines.outcome import INTAKE_TYPES
+from pipelines.outcome import Outcome as Judged
+from pipelines.quarterly.cellkeys import empty_cells
+from pipelines.store import Store, StoreMissing, open_store
+from pipelines.stream import kept, sink, transforms, waiting
 from pipelines.stream.dealing import keys_of
 from pipelines.stream.packing import pack_by_shard
 from pipelines.stream.settings import StreamSettings, histories_of
 from pipelines.stream.sink import LIFTED, REJECTED, Sink
+from pipelines.stream.totals import Share, dealt, shares_of_outcome, with_offsets
 from pipelines.stream.transforms import FoldShards, KeepTotals
 from pipelines.stream.waiting import BRISK_SECONDS, FEW_EVENTS, LOOK_SECONDS, STILL_LOOKS, WAITS, wait_of
 from tests.builders import ACME, BOLT, Event, amend, installed, removed, void
@@ -32,6 +40,7 @@ from tests.pipelines.store.streams import begun
 from tests.strategies import histories
 
 RUN = "live"
+INTAKE = {"source": pl.UInt16, "status": pl.String, "records": pl.Int64}
 chances = st.randoms(use_true_random=False)
 
 
@@ -102,6 +111,16 @@ class Topic:
         pass
 
 
+@dataclass(slots=True)
+class Written:
+    """Up to where the log was said to be in the ledger."""
+
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def note(self, topic: str, partition: int, offset: int) -> None:
+        self.offsets[topic, partition] = offset
+
+
 def forget() -> None:
     """What a worker has in its memory is gone, as when its process is killed."""
     kept._KEPT.clear()
@@ -119,6 +138,7 @@ class Job:
     read: int = 0
     saved: Any = None
     told: Topic = field(default_factory=Topic)
+    written: Written = field(default_factory=Written)
 
     def __post_init__(self) -> None:
         self.checkpoint()
@@ -182,7 +202,8 @@ class Job:
     def _keep_step(self) -> KeepTotals:
         step = KeepTotals(self._settings())
         told: Any = self.told
-        step._sink = Sink(RUN, self.store, told)
+        written: Any = self.written
+        step._sink = Sink(RUN, self.store, told, written)
         step.start_bundle()
         return step
 
@@ -301,6 +322,77 @@ def test_a_supplier_is_told_what_was_rejected_and_what_was_lifted_since(job: Job
     told = Counter((topic, b'"status": "%s"' % REJECTED.encode() in value) for topic, value in job.told.messages)
     assert told == {(f"rejected.{BOLT}", True): 1}
     assert not any(LIFTED.encode() in value for _, value in job.told.messages)
+
+
+def shared(job: Job, share: Share) -> None:
+    """A share of what ACME sent reaches the totals in a bundle of its own."""
+    step = job._keep_step()
+    for key, some in dealt({ACME: share}).items():
+        at = job.totals.setdefault(key, States())
+        step.process((key, pickle.dumps(some)), at.segments, at.token, at.armed, at.timer)
+    step.finish_bundle()
+
+
+def read_of(wait: float, *offsets: tuple[int, int], received: int = 1) -> Share:
+    """The share of messages of some partitions of ACME's topic, each up to an offset."""
+    intake = pl.DataFrame({"owner": [ACME], "status": ["received"], "records": [received]}, schema=INTAKE_TYPES)
+    made = shares_of_outcome(replace(Judged.of([]), intake=intake.filter(pl.col("records") > 0)), wait)
+    newest = {(topic_of(ACME), partition): offset for partition, offset in offsets}
+    return with_offsets(made, newest, wait)[ACME]
+
+
+def test_the_log_is_told_of_messages_once_they_are_in_the_ledger_and_not_before(job: Job) -> None:
+    shared(job, read_of(WAITS[-1], (0, 4), (1, 9)))
+    assert job.written.offsets == {}
+    job.write_due()
+    assert job.written.offsets == {(topic_of(ACME), 0): 4, (topic_of(ACME), 1): 9}
+
+
+def test_messages_without_a_record_are_told_of_too(job: Job) -> None:
+    shared(job, read_of(0.0, (0, 4)))
+    shared(job, read_of(0.0, (0, 5), received=0))
+    assert job.written.offsets == {(topic_of(ACME), 0): 5}
+    shared(job, read_of(WAITS[-1], (0, 6), received=0))
+    job.write_due()
+    assert job.written.offsets == {(topic_of(ACME), 0): 6}
+
+
+def test_while_the_store_cannot_be_written_the_log_is_not_told(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "PATIENCE_SECONDS", 0.0)
+    # As a worker opens it.
+    job.store = open_store(job.store.name)
+    Path(job.store.name).unlink()
+    with pytest.raises(StoreMissing, match="that the stream wrote is gone: move it back"):
+        shared(job, read_of(0.0, (0, 4)))
+    assert job.written.offsets == {}
+    assert not Path(job.store.name).exists()
+
+
+def test_what_a_lost_worker_had_in_its_totals_is_told_by_the_next_one(job: Job) -> None:
+    shared(job, read_of(WAITS[-1], (0, 4)))
+    job.checkpoint()
+    job.lose_worker()
+    job.write_due()
+    assert job.written.offsets == {(topic_of(ACME), 0): 4}
+
+
+def test_a_fold_out_of_balance_is_raised_and_nothing_of_its_bundle_is_shared(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.take(identified([installed()]), 0.0)
+    before, told = job.store.standing(RUN), list(job.totals)
+    lost = Counted(empty_cells(), pl.DataFrame(schema=INTAKE), pl.DataFrame())
+    with monkeypatch.context() as broken:
+        broken.setattr(transforms, "change", lambda *_: lost)
+        with pytest.raises(BalanceBroken, match="A fold of 1 records accounts for 0"):
+            job.take(identified([removed()]), 0.0)
+    assert list(job.totals) == told
+    after = job.store.standing(RUN)
+    assert [frame.rows() for frame in after] == [frame.rows() for frame in before]
+    job.lose_worker()
+    events = [installed(), removed()]
+    job.take(identified(events), 0.0)
+    assert wrong(job.store, by_oracle(events)) == []
 
 
 @pytest.mark.parametrize(
