@@ -46,14 +46,17 @@ def installed(folder: Path, sources: Sequence[Path], make: Callable[[Path, Path]
     part.rename(folder)
 
 
-def jars(pom: Path) -> Callable[[Path, Path], None]:
-    """Fills a folder with the artefacts of a pom and all that they need."""
+def jars(pom: Path, *build: str) -> Callable[[Path, Path], None]:
+    """Fills a folder with the artefacts of a pom and all that they need, and its `built` with what goals build."""
 
     def make(folder: Path, log: Path) -> None:
         if shutil.which("mvn") is None:
             raise ClusterError("Maven is needed to install this, and `mvn` was not found; install it first.")
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-        _run(["mvn", "--batch-mode", "--file", str(pom), *goal], log)
+        if build and shutil.which("javac") is None:
+            raise ClusterError("A Java development kit is needed, and its `javac` was not found; install it first.")
+        goals = [*build, "dependency:copy-dependencies", "-DincludeScope=runtime"]
+        folders = [f"-DoutputDirectory={folder}", f"-Dbuilt={folder / 'built'}"]
+        _run(["mvn", "--batch-mode", "--file", str(pom), *goals, *folders], log)
 
     return make
 

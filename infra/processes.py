@@ -103,16 +103,19 @@ def is_listening(port: int) -> bool:
 
 
 def start(place: Place, program: Program) -> int:
-    """The program runs in a session of its own, its output in its log. Raises ClusterError for a taken port."""
+    """The program runs in a session of its own, its output in its log. Raises ClusterError for a taken port.
+
+    It runs in the folder of its log: there a Java program that crashes leaves its report, and the system its memory.
+    """
     for port in program.ports:
         if is_listening(port):
             raise ClusterError(f"Port {port}, which {program.name} wants, is taken by another program; see `--help`.")
     place.run.mkdir(parents=True, exist_ok=True)
     place.log.mkdir(parents=True, exist_ok=True)
-    log = os.fspath(place.log_of(program.name))
+    log = os.fspath(place.log_of(program.name).absolute())
     pid = os.posix_spawnp(
-        program.command[0],
-        list(program.command),
+        "sh",
+        ["sh", "-c", 'cd "$0" && exec "$@"', os.fspath(place.log), *program.command],
         {**os.environ, **program.environment},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -25,6 +25,8 @@ class ClusterSettings(BaseSettings):
     flink_rpc_port: Port = 6123
     flink_slots: Annotated[int, Field(ge=1)] = 4
     flink_metrics_ports: Ports = "9249-9250"
+    # Other addresses only where Prometheus is on another machine, as in a cluster of containers.
+    flink_metrics_host: str = LOOPBACK
     flink_job_manager_memory: Memory = "1024m"
     flink_task_manager_memory: Memory = "4096m"
     job_server_port: Port = 8099
@@ -33,7 +35,6 @@ class ClusterSettings(BaseSettings):
     job_server_memory: Memory = "512m"
     expansion_port: Port = 8096
     stream_metrics_port: Port = 9464
-    # Another address only where Prometheus is on another machine, as in a cluster of containers.
     stream_metrics_host: str = LOOPBACK
 
     @property

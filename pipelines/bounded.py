@@ -24,6 +24,7 @@ from pipelines.columns import SOURCE_CODES
 from pipelines.conservation import Balance, balance_of
 from pipelines.flow import flow
 from pipelines.fold import Counted, added
+from pipelines.loopback import servers_on_loopback
 from pipelines.outcome import Outcome, of_losses
 from pipelines.progress import Progress, progress
 from pipelines.pseudonym import Key
@@ -158,7 +159,7 @@ def _run(plan: Plan | LogPlan, settings: Settings, options: list[str]) -> None:
     # What goes wrong is raised with its whole traceback; Beam would tell it a second time, and a third.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+        with servers_on_loopback(), beam.Pipeline(options=PipelineOptions(options)) as pipeline:
             results = flow(pipeline | "List the packets" >> beam.Create(plan.packets), settings)
             _ = results.outcome | "Keep the outcome" >> beam.Map(keep, settings.work)
             _ = results.counted | "Keep the counts" >> beam.Map(keep, settings.work)

@@ -17,6 +17,8 @@ from infra.settings import LOOPBACK, ClusterSettings
 
 HERE: Final = Path(__file__).parent
 POM: Final = HERE / "pom.xml"
+AGENT: Final = HERE / "Loopback.java"
+BUILD: Final = ("compiler:compile", "jar:jar")
 REQUIREMENTS: Final = HERE / "requirements.txt"
 READY_SECONDS: Final = 180.0
 JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION = "job-manager", "task-manager", "job-server", "expansion-service"
@@ -49,6 +51,11 @@ class Folders:
         return self.home / "flink" / "beam"
 
     @property
+    def agent(self) -> Path:
+        """The agent that keeps the servers of Java programs on one address."""
+        return self.beam / "built" / "loopback.jar"
+
+    @property
     def conf(self) -> Path:
         """Flink's configuration."""
         return self.home / "flink" / "conf"
@@ -66,6 +73,7 @@ class Folders:
 
 def configuration(folders: Folders, settings: ClusterSettings, java_options: str) -> str:
     """Flink's config.yaml."""
+    agent = os.path.relpath(folders.agent, folders.place.log)
     lines = {
         "jobmanager.rpc.address": LOOPBACK,
         "jobmanager.rpc.port": settings.flink_rpc_port,
@@ -101,7 +109,9 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": settings.flink_metrics_ports,
-        "env.java.opts.all": java_options,
+        # Neither the metrics nor the services of Beam's workers have a setting for the address that they listen on.
+        # Flink splits options at spaces, so the agent is named from the folder in which its programs run.
+        "env.java.opts.all": f"-javaagent:{agent}={settings.flink_metrics_host} {java_options}",
     }
     return "".join(f"{key}: {json.dumps(str(value))}\n" for key, value in lines.items())
 
@@ -113,7 +123,7 @@ def up(home: Path, settings: ClusterSettings, say: Say) -> str:
         if any(running(folders.place, name) is None for name in NAMES):
             require_java()
             say("Installing Flink and Beam's Java side, where they are not yet")
-            installed(folders.beam, [POM], jars(POM))
+            installed(folders.beam, [POM, AGENT], jars(POM, *BUILD))
             installed(folders.home / "flink" / "dist", [REQUIREMENTS, POM], _flink(folders.beam))
             _configure(folders, settings)
         for program in _programs(folders, settings):
@@ -158,7 +168,7 @@ def _programs(folders: Folders, settings: ClusterSettings) -> list[Program]:
     bin_folder = folders.flink / "bin"
     job_manager = ["bash", str(bin_folder / "jobmanager.sh"), "start-foreground"]
     task_manager = ["bash", str(bin_folder / "taskmanager.sh"), "start-foreground"]
-    beam = ["java", f"-Xmx{settings.job_server_memory}", "-cp", f"{folders.beam}/*"]
+    beam = ["java", f"-javaagent:{folders.agent}", f"-Xmx{settings.job_server_memory}", "-cp", f"{folders.beam}/*"]
     server = [
         "org.apache.beam.runners.flink.FlinkJobServerDriver",
         f"--flink-master={settings.flink}",

@@ -74,17 +74,21 @@ class World:
         """How the log is reached."""
         return KafkaSettings.at(self.bootstrap)
 
-    def rollout(self, *arguments: object, fails: bool = False, principal: str = "", folder: Path | None = None) -> str:
-        """What a command prints; it must succeed, or fail where that is wanted. A principal is one of a secured log.
+    def rollout(
+        self, *arguments: object, fails: bool | None = False, principal: str = "", folder: Path | None = None
+    ) -> str:
+        """What a command prints; it must succeed, or fail where that is wanted, or either (None).
 
-        `folder` is where the command is given, ours by default.
+        A principal is one of a secured log; `folder` is where the command is given, ours by default.
         """
         command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
         environment = {**os.environ, **self.environment, **(login(self.home, principal) if principal else {})}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=600, cwd=folder
         )
-        assert (done.returncode != 0) == fails, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
+        assert fails in (None, done.returncode != 0), (
+            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
+        )
         return done.stdout + done.stderr
 
     def kill(self, victim: str) -> None:
@@ -95,12 +99,29 @@ class World:
             time.sleep(1)
             self.server.start()
             return
-        for pid in self._pids(victim):
+        for pid in self.pids(victim):
             os.kill(pid, signal.SIGKILL)
         if victim == "broker":
             self.rollout("kafka", "up")
 
-    def _pids(self, victim: str) -> list[int]:
+    @contextmanager
+    def stopped(self, *victims: str) -> Iterator[None]:
+        """Programs do nothing for a while, and then go on."""
+        pids = [pid for victim in victims for pid in self.pids(victim)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def processes(self) -> list[int]:
+        """All that was started under this home: the programs, their workers and the stream's supervisor."""
+        return [one.pid for one in psutil.process_iter() if _home_of(one) == str(self.home)]
+
+    def pids(self, victim: str) -> list[int]:
+        """The processes of one of VICTIMS other than the store."""
         if victim == "broker":
             return _found(running(kafka.place_of(self.home), kafka.NAME))
         place = flink.Folders(self.home).place
@@ -110,6 +131,13 @@ class World:
         if victim == "task manager":
             return _found(task_manager)
         return workers_of(task_manager)[:1]
+
+
+def _home_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("ROLLOUT_HOME")
+    except psutil.Error:
+        return None
 
 
 def _found(pid: int | None) -> list[int]:

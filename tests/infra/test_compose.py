@@ -11,12 +11,13 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from infra.flink.cluster import FLINKS_OWN
+from infra.flink.cluster import AGENT, BUILD, FLINKS_OWN
 from pipelines.cli.app import app
 from tests.infra.documents import INFRA, document, faults
 from tests.infra.local import broker_properties, flink_configuration, flink_version, java_command, version_in
 from tests.postgres import program
 
+BEAMS_AGENT = "-javaagent:/opt/beam/built/loopback.jar"
 ROLES = ("pipeline", "release", "dashboard")
 COMPOSE = document("compose/compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -127,6 +128,8 @@ def test_flink_has_the_configuration_of_the_local_one() -> None:
     assert told == {name: value for name, value in (local | OTHER_IN_CONTAINERS).items() if name in told}
     assert set(local) - set(told) == NOT_IN_CONTAINERS
     assert set(told) <= set(local)
+    # Prometheus is in another container; Beam's services are on the loopback address, whatever is given.
+    assert java.pop(0) == f"{BEAMS_AGENT}=0.0.0.0"
     assert all(re.fullmatch(r"--add-(exports|opens)=[\w./]+=ALL-UNNAMED", word) for word in java)
     assert "--add-opens=java.base/java.util=ALL-UNNAMED" in java
 
@@ -134,6 +137,7 @@ def test_flink_has_the_configuration_of_the_local_one() -> None:
 @pytest.mark.parametrize("name", ["job-server", "expansion-service"])
 def test_beam_s_java_programs_are_started_as_the_local_ones(name: str, tmp_path: Path) -> None:
     assert SERVICES[name]["command"] == java_command(name, tmp_path)
+    assert BEAMS_AGENT in SERVICES[name]["command"]
 
 
 def test_what_stands_around_the_job_manager_shares_its_network() -> None:
@@ -169,8 +173,8 @@ def test_an_image_holds_flink_and_beam_as_the_local_clusters_do() -> None:
     own = re.search(r"case .* in \\\n\s+(.+)\) ;;", DOCKERFILE)
     assert own
     assert {name.strip() for name in own[1].split("|")} == {f"{name}*" for name in FLINKS_OWN}
-    assert "infra/flink/pom.xml" in DOCKERFILE
-    assert "dependency:copy-dependencies -DincludeScope=runtime" in DOCKERFILE
+    assert f"infra/flink/pom.xml infra/flink/{AGENT.name}" in DOCKERFILE
+    assert " ".join((*BUILD, "dependency:copy-dependencies -DincludeScope=runtime")) in DOCKERFILE
     assert "-r infra/flink/requirements.txt" in DOCKERFILE
     assert version_in("flink", "beam-runners-flink-1.19")
     assert flink_version().startswith("1.19.")
@@ -186,7 +190,8 @@ def test_an_image_s_versions_are_pinned_and_its_user_is_not_root() -> None:
 
 
 def test_an_image_holds_the_files_that_it_copies() -> None:
-    copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    copied = [path for line in lines for path in line.split()]
     assert copied
     assert [path for path in copied if not (INFRA.parent / path).exists()] == []
 

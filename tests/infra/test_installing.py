@@ -101,6 +101,15 @@ def test_a_missing_maven_is_told(tmp_path: Path, source: Path) -> None:
         installed(tmp_path / "lib", [source], jars(source))
 
 
+def test_a_java_that_cannot_compile_is_told_where_something_is_built(
+    tmp_path: Path, source: Path, programs: Path
+) -> None:
+    write_program(programs, "mvn", "exit 0")
+    installed(tmp_path / "lib", [source], jars(source))
+    with pytest.raises(ClusterError, match=r"^A Java development kit is needed, and its `javac` was not found"):
+        installed(tmp_path / "built", [source], jars(source, "compiler:compile"))
+
+
 def test_a_failing_maven_is_told_with_its_log(tmp_path: Path, source: Path, programs: Path) -> None:
     write_program(programs, "mvn", "echo 'no such artefact'; exit 1")
     log = tmp_path / "install-lib.log"

@@ -64,6 +64,17 @@ def test_what_a_program_prints_is_in_its_log(place: Place) -> None:
     assert soon(lambda: {"heard", "seen"} <= set(place.log_of(NAME).read_text(encoding="utf-8").split()))
 
 
+def test_a_program_runs_in_the_folder_of_its_log_where_a_crash_leaves_its_report(place: Place) -> None:
+    start(place, program("import os; print(os.getcwd())"))
+    assert Path(said(place)) == place.log
+
+
+def test_a_program_s_arguments_are_its_own_whatever_is_in_them(place: Place) -> None:
+    words = ["two words", "$HOME", "'", "*", ""]
+    start(place, processes.Program(NAME, [*program("import sys; print(sys.argv[1:])").command, *words], ()))
+    assert said(place) == str(words)
+
+
 def test_a_program_gets_what_it_adds_to_the_environment(place: Place) -> None:
     wanted = processes.Program(NAME, program("import os; print(os.environ['GIVEN'])").command, (), {"GIVEN": "too"})
     start(place, wanted)

@@ -20,8 +20,10 @@ from infra.kafka.cluster import place_of
 from infra.processes import members, running
 from infra.settings import ClusterSettings
 from pipelines.stream.dealing import keys_of
+from tests.end_to_end.world import workers_of
 from tests.infra.counting import counted, expected, submit
 from tests.infra.programs import lives, soon
+from tests.listening import listeners, reached_from_outside
 from tests.pipelines.cli.commands import ROLLOUT, environment
 
 pytestmark = pytest.mark.cluster
@@ -37,6 +39,8 @@ PORTS = (
     "expansion_port",
 )
 PATIENCE = 240.0
+# What the TaskManager opens for each of its workers: their control, data, state, logs, artefacts and provision.
+SERVICES = 6
 
 
 def free_ports(number: int) -> list[int]:
@@ -74,10 +78,17 @@ class Clusters:
         found = {name: running(Folders(self.home).place, name) for name in NAMES}
         return {**found, KAFKA: running(place_of(self.home), KAFKA)}
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """The process id of a program that was sent a signal."""
         pid = self.pids()[name]
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
+        return pid
+
+    def listen(self, name: str) -> dict[int, str]:
+        """Where a program and all that it has started listen."""
+        place = place_of(self.home) if name == KAFKA else Folders(self.home).place
+        return listeners(members(place, name))
 
     def workers(self) -> list[int]:
         """What the TaskManager has started and still runs."""
@@ -133,15 +144,39 @@ def test_what_runs_is_told_and_goes_on_when_it_is_started_again(clusters: Cluste
     assert clusters.pids() == before
 
 
-def test_what_is_missing_is_told_and_started_alone(clusters: Clusters) -> None:
+def test_what_has_crashed_is_told_and_started_alone_and_its_report_lies_beside_the_logs(clusters: Clusters) -> None:
     before = clusters.pids()
-    clusters.kill(EXPANSION)
+    crashed = clusters.kill(EXPANSION, signal.SIGSEGV)
     assert soon(lambda: clusters.pids()[EXPANSION] is None)
+    assert [path.name for path in clusters.home.rglob("hs_err*")] == [f"hs_err_pid{crashed}.log"]
+    assert (Folders(clusters.home).place.log / f"hs_err_pid{crashed}.log").exists()
     clusters.rollout("flink", "status", status=1)
     clusters.rollout("flink", "up")
     after = clusters.pids()
     assert after[EXPANSION] not in (None, before[EXPANSION])
     assert {**after, EXPANSION: 0} == {**before, EXPANSION: 0}
+
+
+def test_while_a_job_runs_nothing_listens_where_another_machine_reaches_it(clusters: Clusters, tmp_path: Path) -> None:
+    name, out, settings = topic(clusters, "listened"), tmp_path / "counted", clusters.settings
+    clusters.send(name, range(100))
+    submit(settings, name, out)
+    assert soon(lambda: counted(out) == expected(100), PATIENCE)
+    found = {program: clusters.listen(program) for program in (*NAMES, KAFKA)}
+    workers = workers_of(clusters.pids()[TASK_MANAGER])
+    assert workers
+    assert len(found[TASK_MANAGER]) > SERVICES * len(workers)
+    # The test looks at all of them: those that are known are among those that were found.
+    everywhere = {port: address for ports in found.values() for port, address in ports.items()}
+    assert {getattr(settings, port) for port in PORTS} <= set(everywhere)
+    first = int(settings.flink_metrics_ports.partition("-")[0])
+    assert {program: any(port in found[program] for port in range(first, first + 10)) for program in found} == {
+        program: program in (JOB_MANAGER, TASK_MANAGER) for program in found
+    }
+    assert {program: reached_from_outside(ports) for program, ports in found.items()} == {
+        program: {} for program in found
+    }
+    jobs.cancel(settings.flink, jobs.wait_for_job(settings.flink, name, None, PATIENCE).job_id)
 
 
 def test_a_job_counts_every_message_once_though_its_task_manager_is_killed(clusters: Clusters, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from infra.flink.cluster import (
     POM,
     REQUIREMENTS,
     Folders,
+    _programs,
     configuration,
     down,
     overview,
@@ -41,6 +42,22 @@ def test_the_cluster_listens_on_the_loopback_address() -> None:
     told = configured()
     hosts = [told[key] for key in told if key.endswith(("bind-host", "bind-address", ".host", "rpc.address"))]
     assert hosts == ["127.0.0.1"] * 5
+
+
+def test_metrics_are_on_the_loopback_address_unless_another_is_set() -> None:
+    for settings, host in (({}, "127.0.0.1"), ({"flink_metrics_host": "0.0.0.0"}, "0.0.0.0")):
+        (agent,) = re.findall(r"-javaagent:(\S+)=(\S+)", configured(**settings)["env.java.opts.all"])
+        # Programs run in the folder of their logs.
+        assert (FOLDERS.place.log / agent[0]).resolve() == FOLDERS.agent
+        assert agent[1] == host
+
+
+def test_every_java_program_of_beam_has_the_agent(tmp_path: Path) -> None:
+    folders = Folders(tmp_path)
+    folders.beam.mkdir(parents=True)
+    (folders.beam / "jamm-0.jar").touch()
+    beam = [program.command for program in _programs(folders, ClusterSettings()) if program.command[0] == "java"]
+    assert [command[1] for command in beam] == [f"-javaagent:{folders.agent}"] * 2
 
 
 def test_checkpoints_lie_in_files_and_stay_when_a_job_is_cancelled() -> None:
@@ -68,7 +85,7 @@ def test_ports_slots_and_memory_are_the_settings() -> None:
 
 
 def test_what_java_17_needs_is_kept() -> None:
-    assert configured()["env.java.opts.all"] == "--add-opens=x"
+    assert "--add-opens=x" in configured()["env.java.opts.all"].split()
 
 
 def pom_versions(pom: Path) -> dict[str, str]:
