@@ -4,8 +4,6 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from pipelines.quarterly.calendar import LONDON, day_end_ms, instant_ms, is_in_calendar
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = re.compile(r"[0-9]{4}-?(W[0-9]{2}-?[0-9]?|[0-9]{2}-?[0-9]{2})")
 WEEK: Final = re.compile(r"[0-9]{4}-?W[0-9]{2}")
@@ -22,6 +20,8 @@ def as_at_ms(text: str | None) -> int | None:
     """
     if text is None:
         return None
+    from pipelines.quarterly.calendar import is_in_calendar
+
     try:
         instant = _instant_ms(text)
     except (ValueError, OverflowError) as error:
@@ -34,6 +34,8 @@ def as_at_ms(text: str | None) -> int | None:
 
 
 def _instant_ms(text: str) -> int:
+    from pipelines.quarterly.calendar import LONDON, day_end_ms, instant_ms
+
     if DAY.fullmatch(text):
         return day_end_ms(day_of(text))
     moment = datetime.fromisoformat(text)
