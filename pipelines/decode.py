@@ -4,7 +4,7 @@ Polars reads Avro into columns ten times faster than a reader of records, but it
 enums inside unions. On the wire an enum is the varint of its position, just as an int is,
 so bodies are put under a header that calls enums ints and logical types by their plain
 types: what comes out are codes. Only where such a call fails are the bodies read one by
-one, and those that cannot be read are lost whole.
+one, and those that cannot be read whole are read record by record (`salvage.py`).
 """
 
 import functools
@@ -14,33 +14,37 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import fastavro
 import polars as pl
 
-from pipelines import columns
+from pipelines import columns, salvage
 from pipelines.encoded import fills
+from pipelines.salvage import Body
 from schemas.registry import RecordSchema, current
 
 STDERR: Final = 2
 _ONE_AT_A_TIME: Final = threading.Lock()
 
 
-class Body(NamedTuple):
-    """The plain bytes of one Avro block. `whole` is False where the bytes are known to be cut short."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one of the bodies: its bad rows, how many more are lost, and whether even more may be."""
 
-    data: bytes
-    records: int
-    whole: bool = True
+    place: int
+    bad: tuple[int, ...]
+    lost: int
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Columns of the records that could be read, and for each body how many of its records they are."""
+    """Columns of the records that could be read, for each body how many of its records they are, and what is lost."""
 
     frame: pl.DataFrame
     read: tuple[int, ...]
+    faults: tuple[Fault, ...] = ()
 
 
 def structure(schema: Any) -> str:
@@ -141,28 +145,41 @@ def _frame_type(kind: Any) -> type[pl.DataType]:
 
 
 def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
-    """Columns of all bodies in order, under the record's current schema; see `Decoded`. A body is read whole or not.
+    """Columns of all bodies in order, under the record's current schema; see `Decoded`.
 
-    A body whose records do not fill it exactly is not read; nor is one with a number in more bytes than it needs.
     Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
     """
-    frames, read = _read(bodies, version)
-    return Decoded(resolve(pl.concat([_empty(version), *frames]), version), tuple(read))
+    parts = list(_read(bodies, version, 0))
+    frame = resolve(pl.concat([_empty(version), *(part.frame for part in parts)]), version)
+    faults = tuple(fault for part in parts for fault in part.faults)
+    return Decoded(frame, tuple(records for part in parts for records in part.read), faults)
 
 
-def _read(bodies: Sequence[Body], version: RecordSchema) -> tuple[list[pl.DataFrame], list[int]]:
-    """Frames of the bodies that can be read, in order, and how many records each body gave.
+def _read(bodies: Sequence[Body], version: RecordSchema, first: int) -> Iterator[Decoded]:
+    """What bodies give, in order; the first one has the place `first`.
 
     Bodies that do not work out together are halved until what cannot be read stands alone.
     """
-    together = _columns(bodies, version) if len(bodies) == 1 or all(body.whole for body in bodies) else None
+    together = _columns(bodies, version) if all(_may_be_joined(body) for body in bodies) else None
     if together is not None:
-        return [together], [body.records for body in bodies]
-    if len(bodies) <= 1:
-        return [], [0] * len(bodies)
-    middle = len(bodies) // 2
-    (first, one), (second, other) = _read(bodies[:middle], version), _read(bodies[middle:], version)
-    return first + second, one + other
+        yield Decoded(together, tuple(body.records for body in bodies))
+    elif len(bodies) == 1:
+        yield _singly(bodies[0], version, first)
+    else:
+        middle = len(bodies) // 2
+        yield from _read(bodies[:middle], version, first)
+        yield from _read(bodies[middle:], version, first + middle)
+
+
+def _may_be_joined(body: Body) -> bool:
+    return body.is_plain and body.trust.is_framed
+
+
+def _singly(body: Body, version: RecordSchema, place: int) -> Decoded:
+    kept = salvage.salvage(body, version)
+    frame = pl.DataFrame(kept.values, schema=_empty(version).schema, orient="row")
+    faults = (Fault(place, kept.bad, kept.lost, kept.more),) if kept.bad or kept.lost or kept.more else ()
+    return Decoded(frame, (frame.height,), faults)
 
 
 def _empty(version: RecordSchema) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Event files to messages of the log: blocks of up to 1,000 events as object containers, or one event a message.
 
-A small Avro block goes under a new header as it is, compressed or not, and nobody looks inside. A larger one is cut
-between its records. What cannot be read is not sent, and is told of.
+A small Avro block goes under a new header as it is, compressed or not, and nobody looks inside. A larger or damaged one
+is cut between its records. What cannot be read is not sent, and is counted.
 """
 
 import hashlib
@@ -15,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from fastavro.schema import SchemaParseException, UnknownType
 
-from pipelines.decode import Body, decode
+from pipelines.decode import decode
 from pipelines.encoded import record_bytes
+from pipelines.salvage import Body, salvage
 from pipelines.source import container
-from pipelines.source.files import SYNTHETIC, version_of
+from pipelines.source.container import Trust
+from pipelines.source.files import SYNTHETIC, judge, version_of
+from pipelines.source.reading import body_of
 from schemas.registry import SINGLE_OBJECT_MARKER, RecordSchema, current, schema_fingerprint
 
 BLOCK_EVENTS: Final = 1_000
@@ -81,10 +84,10 @@ def parcels(data: bytes, *, single: bool) -> Iterator[Parcel | Unread]:
         return
     writer = _Writer(header, version_of(header.schema))
     whole: list[container.Block] = []
-    for found in container.walk(data, header.sync, header.end):
-        if isinstance(found, container.Gap) or not found.whole:
-            yield Unread(None if isinstance(found, container.Gap) else found.records)
-        elif single or _size(found) > BLOCK_BYTES or found.records > BLOCK_EVENTS:
+    for found in container.weighed(container.walk(data, header, judge(header, writer.version))):
+        if isinstance(found, container.Gap):
+            yield Unread(None)
+        elif single or not found.trust.is_framed or _size(found) > BLOCK_BYTES or found.records > BLOCK_EVENTS:
             yield from _joined(data, writer, whole)
             whole = []
             yield from _cut(data, writer, found, single=single)
@@ -109,25 +112,34 @@ def _joined(data: bytes, writer: _Writer, blocks: list[container.Block]) -> Iter
     """Some blocks, untouched, as one message."""
     records = sum(block.records for block in blocks)
     if records:
-        pieces = (data[block.start : block.end + container.SYNC_BYTES] for block in blocks)
+        # A marker that is spoilt in the file is put right.
+        pieces = (data[block.start : block.end] + writer.header.sync for block in blocks)
         yield Parcel(writer.as_it_is + b"".join(pieces), records)
 
 
 def _cut(data: bytes, writer: _Writer, block: container.Block, *, single: bool) -> Iterator[Parcel | Unread]:
-    """The records of one block as messages, or what is lost where they cannot be told from each other."""
-    body = container.plain_body(data[block.body : block.end], writer.header.codec)
-    bounds = None if body is None else record_bounds(body, block.records, writer.header.schema, writer.version)
-    if body is None or bounds is None:
-        yield Unread(block.records)
-    elif single:
+    """The records of one block that can be told from each other as messages, and how many cannot be read."""
+    body = body_of(data[block.body : block.end], writer.header.packing, block.records, block.trust)
+    found = _records(body, writer)
+    for bounds in found.runs:
+        yield from _sent(body.data, writer, bounds, single=single)
+    if found.unread:
+        yield Unread(found.unread)
+    if found.more:
+        yield Unread(None)
+
+
+def _sent(body: bytes, writer: _Writer, bounds: Bounds, *, single: bool) -> Iterator[Parcel]:
+    """Records that follow each other in a body as messages."""
+    if single:
         marker = SINGLE_OBJECT_MARKER + _fingerprint(writer)
         for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             yield Parcel(marker + body[start:end], 1)
-    else:
-        head, sync = writer.plain, writer.header.sync
-        for first, last in _portions(bounds):
-            piece = body[bounds[first] : bounds[last]]
-            yield Parcel(b"".join((head, _long(last - first), _long(len(piece)), piece, sync)), last - first)
+        return
+    head, sync = writer.plain, writer.header.sync
+    for first, last in _portions(bounds):
+        piece = body[bounds[first] : bounds[last]]
+        yield Parcel(b"".join((head, _long(last - first), _long(len(piece)), piece, sync)), last - first)
 
 
 def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
@@ -140,13 +152,37 @@ def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
         first = last
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where the records of a body lie: for each run of them the bounds; how many cannot be read, or perhaps more."""
+
+    runs: list[Bounds]
+    unread: int = 0
+    more: bool = False
+
+
+def _records(body: Body, writer: _Writer) -> _Found:
+    bounds = None
+    if body.is_plain and body.trust.is_framed:
+        bounds = record_bounds(body.data, body.records, writer.header.schema, writer.version)
+    if bounds is not None:
+        return _Found([bounds])
+    if writer.version is None:
+        is_known = body.trust == Trust.CONFIRMED
+        return _Found([], body.records if body.trust.is_framed else 0, not is_known)
+    kept = salvage(body, writer.version)
+    runs = [np.array(run, dtype=np.int64) for run in kept.runs]
+    return _Found(runs, kept.lost + len(kept.bad), kept.more)
+
+
 def record_bounds(body: bytes, records: int, schema: Any, version: RecordSchema | None) -> Bounds | None:
     """Where each record of a plain body begins, and the last one ends; None where the body cannot be read whole."""
     if version is not None and records >= WORTH_COLUMNS and version == current()[version.record]:
         decoded = decode([Body(body, records)], version)
         # A writer may spend more bytes on a number than it needs; then only reading tells.
-        if decoded.read == (records,):
-            return np.concatenate([[0], np.cumsum(record_bytes(decoded.frame, version))])
+        bounds = np.concatenate([[0], np.cumsum(record_bytes(decoded.frame, version))])
+        if not decoded.faults and bounds[-1] == len(body):
+            return bounds
     return _bounds_by_reading(body, records, schema)
 
 

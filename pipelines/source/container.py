@@ -3,6 +3,8 @@
 Polars refuses a whole file for one bad byte, and its reader knows neither provenance nor
 joining. This module finds the blocks (Avro specification, "Object Container Files") and
 takes their bodies out; `decode.py` turns many bodies of one schema into columns at once.
+Every byte behind the header of a file lies in exactly one block or gap. A file that does not
+end with a whole sync marker ends in a gap or in a block that is cut.
 """
 
 import bz2
@@ -10,9 +12,10 @@ import io
 import json
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
 
 import cramjam
 import fastavro
@@ -22,6 +25,14 @@ MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 # A block holds some thousand records of some hundred bytes; no honest one is near this.
 MOST_BODY_BYTES = 536_870_912
+# The header of a file is looked for in so many bytes first; one with much metadata is longer.
+USUAL_HEADER_BYTES: Final = 65_536
+# So far before a sync marker the beginning of its block is looked for, where damage hides where that is.
+MOST_SEARCHED_BYTES: Final = 1_048_576
+# fastavro leaves three bytes of zlib's checksum behind a deflated body.
+LEFT_BEHIND: Final = 4
+# Does a body, as it stands in the file, hold exactly so many records?
+Holds = Callable[[bytes, int], bool]
 METADATA = {"type": "map", "values": "bytes"}
 # What comes of reading bytes that are no Avro, or Avro of a schema that is none.
 UNREADABLE = (
@@ -40,6 +51,13 @@ class NotAvro(ValueError):
     """The bytes do not begin as an Avro object container."""
 
 
+class Packing(NamedTuple):
+    """How the bodies of a container are packed: the codec, and the sync marker between them."""
+
+    codec: str
+    sync: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header of a container: writer schema, codec, other metadata, sync marker and where the blocks begin."""
@@ -50,34 +68,76 @@ class Header:
     sync: bytes
     end: int
 
+    @property
+    def packing(self) -> Packing:
+        """How the bodies behind it are packed."""
+        return Packing(self.codec, self.sync)
+
+
+class Trust(IntEnum):
+    """How far the count in the header of a block is to be believed."""
+
+    # A message that is one event.
+    CERTAIN = 0
+    # The size is right, and the count is that of all other blocks.
+    CONFIRMED = 1
+    # The size leads to a sync marker or to another block, or the body was tried and holds that count.
+    FRAMED = 2
+    # The size is right, but no block can have that count: `records` is 0.
+    ABSURD = 3
+    # The file ends in the body.
+    CUT = 4
+    # The size leads nowhere, so where the body ends is a guess.
+    TORN = 5
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether the size of the block is right and its count can be."""
+        return self <= Trust.FRAMED
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: where it begins and ends, the row of its first record in the file, and its record count.
+    """One block: where it begins, where its body begins and ends, and where the next block begins.
 
-    `whole` is False where the body is cut short or the sync marker behind it is wrong.
+    `records` is the count in its header, or 0 for an impossible one, and `first_row` the row of its first record.
     """
 
     start: int
     body: int
     end: int
-    first_row: int
+    behind: int
     records: int
-    whole: bool = True
+    first_row: int
+    trust: Trust = Trust.FRAMED
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bytes in which no block could be recognised: an unknown number of records is lost."""
+    """Bytes in which no block could be recognised: an unknown number of records is lost.
+
+    A gap of no bytes stands behind a sync marker of which bytes are missing, for whole blocks may be missing there.
+    """
 
     start: int
-    end: int
+    behind: int
+    records: int = 0
 
 
 def read_header(data: bytes) -> Header:
     """The header at the beginning of a container. Raises NotAvro."""
     if data[:4] != MAGIC:
         raise NotAvro("The file is not an Avro object container.")
+    length = USUAL_HEADER_BYTES
+    while length < len(data):
+        try:
+            return _header_in(data[:length])
+        except NotAvro:
+            length *= 16
+    return _header_in(data[:])
+
+
+def _header_in(data: bytes) -> Header:
     stream = io.BytesIO(data)
     stream.seek(4)
     try:
@@ -89,6 +149,9 @@ def read_header(data: bytes) -> Header:
     sync = stream.read(SYNC_BYTES)
     if len(sync) < SYNC_BYTES:
         raise NotAvro("The file's Avro header is cut short.")
+    if not any(sync):
+        # Where a file was wiped, every 18 zeros would pass for a block without records.
+        raise NotAvro("The file's sync marker was overwritten with zeros.")
     return Header(schema, codec, metadata, sync, stream.tell())
 
 
@@ -105,93 +168,174 @@ def _long(data: bytes, at: int) -> tuple[int, int]:
             raise IndexError("varint too long")
 
 
-def _block_at(data: bytes, at: int, row: int, sync: bytes) -> Block | None:
-    """The block that begins at a position, or None where no sensible block header stands."""
+def _claimed(data: bytes, at: int, row: int = 0) -> Block | None:
+    """The block that a header at a position claims, whatever follows it; None where no header can stand."""
     try:
         records, body = _long(data, at)
         size, body = _long(data, body)
     except IndexError:
         return None
-    # Every record takes at least one byte in these schemas; a compressed body may be far smaller.
-    if records < 0 or size < 0 or records > max(size, 1) * 4096:
+    if size < 0:
         return None
     end = body + size
-    if end + SYNC_BYTES <= len(data) and data[end : end + SYNC_BYTES] == sync:
-        return Block(at, body, end, row, records)
-    return Block(at, body, min(end, len(data)), row, records, whole=False)
+    # Every record takes a byte at least, though a well compressed body may take less than a byte for each.
+    if 0 < records <= MOST_BODY_BYTES and size:
+        return Block(at, body, end, end + SYNC_BYTES, records, row)
+    return Block(at, body, end, end + SYNC_BYTES, 0, row, Trust.FRAMED if records == size == 0 else Trust.ABSURD)
 
 
-def _resume(data: bytes, block: Block | None, at: int, sync: bytes) -> tuple[int, int]:
-    """Where the body of a damaged block ends at the latest, and where the walk goes on behind it."""
-    if block is not None:
-        behind = block.end + SYNC_BYTES
-        following = _block_at(data, behind, 0, sync)
-        if following is not None and following.whole:
-            return block.end, behind
-    found = data.find(sync, at)
-    return (len(data), len(data)) if found < 0 else (found, found + SYNC_BYTES)
+@dataclass(slots=True)
+class _Walk:
+    """A container that is walked; `marker` is where the sync marker was found that was looked for last."""
+
+    data: bytes
+    sync: bytes
+    holds: Holds
+    marker: int = -1
+
+    def next_marker(self, at: int) -> int:
+        """Where the next sync marker begins; the end of the data where there is none."""
+        if self.marker < at:
+            found = self.data.find(self.sync, at)
+            self.marker = len(self.data) if found < 0 else found
+        return self.marker
+
+    def is_marked(self, block: Block) -> bool:
+        return self.data[block.end : block.behind] == self.sync
+
+    def sound(self, at: int, row: int = 0) -> Block | None:
+        """The block at a position if there is no doubt of where its body ends: by its marker, or by its records."""
+        block = _claimed(self.data, at, row)
+        if block is None or self.is_marked(block):
+            return block
+        marker = self.next_marker(at)
+        if block.end <= marker and self._is_held(block):
+            return replace(block, behind=self._behind(block.end))
+        # The size may be wrong and the rest right.
+        block = replace(block, end=marker, behind=marker + SYNC_BYTES)
+        return block if marker < len(self.data) and self._is_held(block) else None
+
+    def _is_held(self, block: Block) -> bool:
+        return block.records > 0 and self.holds(self.data[block.body : block.end], block.records)
+
+    def _behind(self, end: int) -> int:
+        """Where the next block begins behind a spoilt sync marker, of which bytes may be missing."""
+        for skipped in range(SYNC_BYTES, -1, -1):
+            block = _claimed(self.data, end + skipped)
+            if block is not None and self.is_marked(block):
+                return end + skipped
+        return min(end + SYNC_BYTES, len(self.data))
+
+    def damaged(self, at: int, row: int) -> Block | Gap:
+        """What stands at a position where no block is sound, up to where the next one may begin."""
+        block, marker = _claimed(self.data, at, row), self.next_marker(at)
+        if block is not None and block.end <= marker and self.sound(block.behind) is not None:
+            return block
+        end, behind = marker, min(marker + SYNC_BYTES, len(self.data))
+        found = self._resumed(at, marker) if marker < len(self.data) else None
+        if found is not None:
+            end = behind = found
+        if block is None or block.body > end:
+            return Gap(at, behind)
+        is_cut = block.end > len(self.data) == marker and block.records > 0
+        return replace(block, end=end, behind=behind, trust=Trust.CUT if is_cut else Trust.TORN)
+
+    def _resumed(self, at: int, marker: int) -> int | None:
+        """Where behind damage a block begins that ends at the next marker and holds its records."""
+        for begin in range(max(at + 1, marker - MOST_SEARCHED_BYTES), marker):
+            block = _claimed(self.data, begin)
+            if block is not None and block.end == marker and self._is_held(block):
+                return begin
+        return None
 
 
-def walk(data: bytes, sync: bytes, at: int, row: int = 0) -> Iterator[Block | Gap]:
-    """Blocks of a container from a position on, and the gaps where none could be recognised.
+def walk(data: bytes, header: Header, holds: Holds) -> Iterator[Block | Gap]:
+    """The blocks and gaps of a container in order; together they are every byte behind its header.
 
-    `row` is the number of the first record there. After damage the walk goes on behind the next sync marker.
+    `holds` is asked only where the size of a block does not lead to a sync marker.
     """
+    walking, at, row = _Walk(data, header.sync, holds), header.end, 0
     while at < len(data):
-        block = _block_at(data, at, row, sync)
-        if block is not None and block.whole:
-            at = block.end + SYNC_BYTES
-            yield block
-        else:
-            limit, behind = _resume(data, block, at, sync)
-            yield Gap(at, behind) if block is None else replace(block, end=min(block.end, limit))
-            at = behind
-        row += 0 if block is None else block.records
+        found = walking.sound(at, row) or walking.damaged(at, row)
+        yield found
+        at, row = found.behind, row + found.records
+        if isinstance(found, Block) and found.trust.is_framed and found.behind - found.end < SYNC_BYTES:
+            yield Gap(at, at)
 
 
-def _deflate(body: bytes, most: int) -> bytes:
-    return _whole(zlib.decompressobj(-15), body, most)
+def weighed(found: Iterable[Block | Gap]) -> list[Block | Gap]:
+    """What a walk found, with more trust in a count that all other blocks have; the last one may have fewer records.
+
+    If a body cannot be read, there is no other witness to how many records it held.
+    """
+    listed = list(found)
+    blocks = [one for one in listed if isinstance(one, Block) and one.records and one.trust == Trust.FRAMED]
+    *earlier, last = blocks or [None]
+    counts = {block.records for block in earlier if block}
+    confirmed = {block.start for block in earlier if block and len(counts) == 1 < len(earlier)}
+    if last is not None and counts == {last.records}:
+        confirmed.add(last.start)
+    return [
+        replace(one, trust=Trust.CONFIRMED) if isinstance(one, Block) and one.start in confirmed else one
+        for one in listed
+    ]
 
 
-def _bzip2(body: bytes, most: int) -> bytes:
-    return _whole(bz2.BZ2Decompressor(), body, most)
+class _Plain(NamedTuple):
+    """What came out of a compressed body, whether that was its end, and how many bytes stood behind its end."""
+
+    data: bytes
+    ended: bool = True
+    behind: int = 0
 
 
-def _xz(body: bytes, most: int) -> bytes:
-    return _whole(lzma.LZMADecompressor(), body, most)
+def _deflate(body: bytes, most: int) -> _Plain:
+    return _streamed(zlib.decompressobj(-15), body, most)
 
 
-def _whole(reader: Any, body: bytes, most: int) -> bytes:
+def _bzip2(body: bytes, most: int) -> _Plain:
+    return _streamed(bz2.BZ2Decompressor(), body, most)
+
+
+def _xz(body: bytes, most: int) -> _Plain:
+    return _streamed(lzma.LZMADecompressor(), body, most)
+
+
+def _streamed(reader: Any, body: bytes, most: int) -> _Plain:
     plain = bytes(reader.decompress(body, most))
-    if not reader.eof:
-        raise ValueError("the body is cut short, or more than is let in")
-    return plain
+    if not reader.eof and len(plain) >= most:
+        raise ValueError("more than is allowed")
+    return _Plain(plain, reader.eof, len(reader.unused_data))
 
 
-def _snappy(body: bytes, most: int) -> bytes:
+def _snappy(body: bytes, most: int) -> _Plain:
     # Avro puts a CRC-32 of the plain bytes behind a snappy body.
     if cramjam.snappy.decompress_raw_len(body[:-4]) > most:
-        raise ValueError("more than is let in")
+        raise ValueError("more than is allowed")
     plain = bytes(cramjam.snappy.decompress_raw(body[:-4]))
     if zlib.crc32(plain) != int.from_bytes(body[-4:], "big"):
         raise ValueError("checksum of a snappy block is wrong")
-    return plain
+    return _Plain(plain)
 
 
-def _zstandard(body: bytes, most: int) -> bytes:
-    with zstandard.ZstdDecompressor().stream_reader(body) as reader:
-        plain = reader.read(most + 1)
-    if len(plain) > most:
-        raise ValueError("more than is let in")
-    return plain
+def _zstandard(body: bytes, most: int) -> _Plain:
+    # This reader cannot be told how much to give, so it gets little at a time.
+    reader, parts, size, at = zstandard.ZstdDecompressor().decompressobj(), list[bytes](), 0, 0
+    while at < len(body) and not reader.eof:
+        parts.append(reader.decompress(body[at : at + _ZSTANDARD_STEP]))
+        at, size = at + _ZSTANDARD_STEP, size + len(parts[-1])
+        if size > most:
+            raise ValueError("more than is allowed")
+    return _Plain(b"".join(parts), reader.eof, max(0, len(body) - at) + len(reader.unused_data))
 
 
-def _null(body: bytes, most: int) -> bytes:
+def _null(body: bytes, most: int) -> _Plain:
     del most
-    return body
+    return _Plain(body)
 
 
-CODECS: dict[str, Callable[[bytes, int], bytes]] = {
+_ZSTANDARD_STEP: Final = 4_096
+CODECS: Final[dict[str, Callable[[bytes, int], _Plain]]] = {
     "null": _null,
     "deflate": _deflate,
     "bzip2": _bzip2,
@@ -201,14 +345,14 @@ CODECS: dict[str, Callable[[bytes, int], bytes]] = {
 }
 
 
-def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES) -> bytes | None:
+def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES, *, cut: bool = False) -> bytes | None:
     """The uncompressed body of a block, or None where it cannot be uncompressed or the codec is unknown.
 
     A compressed body of which more than `most` bytes would come cannot be uncompressed: a few kilobytes may be made
-    to stand for gigabytes.
+    to stand for gigabytes. One that is `cut` short gives what comes before the cut.
     """
     try:
-        return CODECS[codec](data, max(most, 1))
+        plain = CODECS[codec](data, max(most, 1))
     except (
         KeyError,
         zlib.error,
@@ -220,3 +364,6 @@ def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES) -> bytes | 
         cramjam.DecompressionError,
     ):
         return None
+    # A size that is too large takes in what follows the body, which may be whole blocks.
+    is_whole = plain.ended and plain.behind <= LEFT_BEHIND
+    return plain.data if is_whole or cut else None

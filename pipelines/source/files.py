@@ -1,7 +1,7 @@
 """Reads the headers and block headers of event files, and plans blocks of up to 100,000 events.
 
-Planning reads a few bytes of every Avro block and nothing of its body, so the number of
-events, the damage and the work are known before the run begins.
+Planning reads a few bytes of every Avro block and nothing of its body unless the block does
+not end where it should, so the number of events and the work are known before the run begins.
 """
 
 import functools
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines import decode
+from pipelines import decode, salvage
 from pipelines.block import BLOCK_ROWS, Loss, Origin
 from pipelines.quarterly.calendar import instant_ms, is_in_calendar
 from pipelines.source import container
@@ -30,15 +30,17 @@ MILLISECONDS: Final = re.compile(r"-?[0-9]{1,18}")
 SYNTHETIC: Final = "gb.smartmeter.synthetic"
 UNDECODABLE: Final = "UNDECODABLE"
 UNKNOWN_SCHEMA: Final = "UNKNOWN_SCHEMA"
+# What a body may come to that is read to find out where its block ends.
+MOST_JUDGED_BYTES: Final = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some Avro blocks of one file. `blocks` has a row for each: start and end of its body, records, whole (0 or 1)."""
+    """Some Avro blocks of one file. `blocks` has a row for each: start and end of its body, records, `Trust`."""
 
     path: str
     origin: Origin
-    codec: str
+    packing: container.Packing
     first_row: int
     blocks: npt.NDArray[np.int64]
 
@@ -174,20 +176,35 @@ def _pieces_in(
     if as_at is not None and received is not None and received > as_at:
         return
     version = version_of(header.schema)
-    blocks: list[container.Block] = []
-    for found in container.walk(data, header.sync, header.end):
-        if isinstance(found, container.Gap):
-            made.losses.append(Loss(origin.owner, _name(version), UNDECODABLE, origin.path, None))
-        else:
-            blocks.append(found)
+    found = container.weighed(container.walk(data, header, judge(header, version)))
+    blocks = [block for block in found if isinstance(block, container.Block)]
+    gaps = len(found) - len(blocks)
+    made.losses += [Loss(origin.owner, _name(version), UNDECODABLE, origin.path, None)] * gaps
     if version is None:
-        lost = sum(block.records for block in blocks)
-        made.losses.append(Loss(origin.owner, "", UNKNOWN_SCHEMA, origin.path, lost))
+        lost = losses_by_headers(blocks)
+        made.losses += [Loss(origin.owner, "", UNKNOWN_SCHEMA, origin.path, records) for records in lost]
         return
     whole = Origin(origin.path, origin.owner, received)
-    for group in _groups(blocks):
-        table = np.array([(b.body, b.end, b.records, b.whole) for b in group], dtype=np.int64)
-        yield version, Piece(str(path), whole, header.codec, group[0].first_row, table)
+    for group in _groups([block for block in blocks if block.records or not block.trust.is_framed]):
+        table = np.array([(b.body, b.end, b.records, b.trust) for b in group], dtype=np.int64)
+        yield version, Piece(str(path), whole, header.packing, group[0].first_row, table)
+
+
+def judge(header: container.Header, version: RecordSchema | None) -> container.Holds:
+    """Whether a body of a container holds exactly so many records; never where its schema is not known."""
+
+    def holds(body: bytes, records: int) -> bool:
+        plain = None if version is None else container.plain_body(body, header.codec, MOST_JUDGED_BYTES)
+        return version is not None and plain is not None and salvage.holds(plain, records, version)
+
+    return holds
+
+
+def losses_by_headers(blocks: list[container.Block]) -> list[int | None]:
+    """The records of blocks that nobody can read: one number by the headers, and None for each that tells none."""
+    counted = [block for block in blocks if block.trust.is_framed]
+    unknown: list[int | None] = [None] * (len(blocks) - len(counted))
+    return [sum(block.records for block in counted), *unknown]
 
 
 def _name(version: RecordSchema | None) -> str:

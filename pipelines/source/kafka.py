@@ -76,8 +76,7 @@ def _records_a_message(settings: KafkaSettings, whole: Range) -> int:
         header = container.read_header(first)
     except container.NotAvro:
         return 1
-    blocks = container.walk(first, header.sync, header.end)
-    return max(1, sum(block.records for block in blocks if isinstance(block, container.Block)))
+    return max(1, sum(found.records for found in container.walk(first, header, lambda *_: False)))
 
 
 def _packets(pieces: Iterable[LogPacket]) -> Iterator[LogPacket]:

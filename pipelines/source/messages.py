@@ -12,12 +12,13 @@ from typing import Final
 import numpy as np
 
 from pipelines.block import Block, Loss, Origin
-from pipelines.decode import Body
 from pipelines.log.message import Message
 from pipelines.log.topics import owner_of
+from pipelines.salvage import Body
 from pipelines.source import container
-from pipelines.source.files import SYNTHETIC, UNDECODABLE, UNKNOWN_SCHEMA, version_of
-from pipelines.source.reading import Places, assemble
+from pipelines.source.container import Trust
+from pipelines.source.files import SYNTHETIC, UNDECODABLE, UNKNOWN_SCHEMA, judge, losses_by_headers, version_of
+from pipelines.source.reading import Places, assemble, body_of
 from schemas.registry import HEADER_BYTES, SINGLE_OBJECT_MARKER, RecordSchema, by_fingerprint
 
 # What the blocks of one message may come to; a message of 1,000 events comes to some 200,000 bytes.
@@ -75,7 +76,7 @@ def form(messages: Sequence[Message], as_at: int | None = None) -> Formed:
             forming.lose(message, UNKNOWN_SCHEMA, "", 1)
             continue
         listed = forming.versions.setdefault(version, _Bodies())
-        listed.bodies.append(Body(value[HEADER_BYTES:], 1))
+        listed.bodies.append(Body(value[HEADER_BYTES:], 1, Trust.CERTAIN))
         listed.places.append((forming.origin(message), 0, message.offset, message.received_at))
     return _formed(forming)
 
@@ -90,21 +91,20 @@ def _take_container(message: Message, value: bytes, forming: _Forming) -> None:
     forming.synthetic &= message.synthetic or header.metadata.get(SYNTHETIC) == b"true"
     version = _version(header.metadata["avro.schema"])
     record = "" if version is None else version.record
-    blocks: list[container.Block] = []
-    for found in container.walk(value, header.sync, header.end):
-        if isinstance(found, container.Gap):
-            forming.lose(message, UNDECODABLE, record, None)
-        else:
-            blocks.append(found)
+    found = container.weighed(container.walk(value, header, judge(header, version)))
+    blocks = [block for block in found if isinstance(block, container.Block)]
+    for _ in range(len(found) - len(blocks)):
+        forming.lose(message, UNDECODABLE, record, None)
     if version is None:
-        forming.lose(message, UNKNOWN_SCHEMA, "", sum(block.records for block in blocks))
+        for records in losses_by_headers(blocks):
+            forming.lose(message, UNKNOWN_SCHEMA, "", records)
         return
     listed, origin = forming.versions.setdefault(version, _Bodies()), forming.origin(message)
     left = MOST_PLAIN_BYTES
     for block in blocks:
-        data = container.plain_body(value[block.body : block.end], header.codec, left)
-        left -= len(data or b"")
-        listed.bodies.append(Body(data or b"", block.records, block.whole and data is not None))
+        body = body_of(value[block.body : block.end], header.packing, block.records, block.trust, left)
+        left -= len(body.data)
+        listed.bodies.append(body)
         listed.places.append((origin, block.first_row, message.offset, message.received_at))
 
 

@@ -12,9 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from pipelines.block import Block, Loss, Origin, provenance
-from pipelines.decode import Body, Decoded, decode
+from pipelines.decode import Decoded, Fault, decode
 from pipelines.quarterly.calendar import FIRST_MS, LAST_MS
+from pipelines.salvage import Body
 from pipelines.source import container
+from pipelines.source.container import Trust
 from pipelines.source.files import UNDECODABLE, Packet, Piece
 from schemas.registry import RecordSchema
 
@@ -44,14 +46,23 @@ class Places:
 
 
 def bodies_of(piece: Piece) -> list[Body]:
-    """The plain bodies of a piece; a body that cannot be uncompressed is empty and not whole."""
+    """The plain bodies of a piece."""
     bodies = []
     with Path(piece.path).open("rb") as file:
-        for start, end, records, whole in piece.blocks.tolist():
+        for start, end, records, trust in piece.blocks.tolist():
             file.seek(start)
-            data = container.plain_body(file.read(end - start), piece.codec)
-            bodies.append(Body(data or b"", records, bool(whole) and data is not None))
+            bodies.append(body_of(file.read(end - start), piece.packing, records, Trust(trust)))
     return bodies
+
+
+def body_of(
+    raw: bytes, packing: container.Packing, records: int, trust: Trust, most: int = container.MOST_BODY_BYTES
+) -> Body:
+    """The plain body of a block, of at most so many bytes, with the count in its header and how far to trust that."""
+    data = container.plain_body(raw, packing.codec, most, cut=trust == Trust.CUT)
+    # A size that is too large takes in the next blocks, of which the count says nothing.
+    takes_in_more = data is None and packing.sync in raw
+    return Body(data or b"", records, Trust.TORN if takes_in_more else trust, data is not None)
 
 
 def read(packet: Packet, as_at: int | None = None) -> Reading:
@@ -80,14 +91,18 @@ def assemble(version: RecordSchema, bodies: Sequence[Body], places: Places, as_a
     if as_at is not None:
         frame = _as_at(frame, places.origins, as_at)
     sane = frame["effective_at"].is_between(FIRST_MS, LAST_MS) & frame["reported_at"].is_between(FIRST_MS, LAST_MS)
-    losses = [*_short(version, bodies, decoded, places), *_beyond_calendar(version, frame.filter(~sane), places)]
+    losses = [*_lost(version, decoded, places), *_beyond_calendar(version, frame.filter(~sane), places)]
     return Reading(Block(version.record, frame.filter(sane), places.origins), tuple(losses))
 
 
 def _with_provenance(decoded: Decoded, places: Places) -> pl.DataFrame:
     """The frame with its columns of provenance; the rows of a body begin where the body does."""
     read = np.array(decoded.read, dtype=np.int64)
-    within = np.arange(read.sum()) - np.repeat(np.cumsum(read) - read, read)
+    begins = np.cumsum(read) - read
+    within = np.arange(read.sum()) - np.repeat(begins, read)
+    for fault in decoded.faults:
+        first, rows = begins[fault.place], read[fault.place]
+        within[first : first + rows] = np.delete(np.arange(rows + len(fault.bad)), fault.bad)
     columns = {
         "origin": pl.Series(np.repeat(places.origin, read), dtype=pl.UInt32),
         "row": pl.Series(np.repeat(places.first_row, read) + within),
@@ -105,18 +120,26 @@ def _as_at(frame: pl.DataFrame, origins: tuple[Origin, ...], as_at: int) -> pl.D
     return frame.filter(~pl.col("origin").is_in(undated) | (pl.col("reported_at") <= as_at))
 
 
-def _short(version: RecordSchema, bodies: Sequence[Body], decoded: Decoded, places: Places) -> list[Loss]:
-    """What each file or message lost to damage, by the counts in its block headers."""
-    short: dict[tuple[int, str], int] = {}
-    for place, (body, got) in enumerate(zip(bodies, decoded.read, strict=True)):
-        if got < body.records:
-            message = "" if places.offset is None else f"/{places.offset[place]}"
-            lies = int(places.origin[place]), message
-            short[lies] = short.get(lies, 0) + body.records - got
-    return [
-        Loss(places.origins[at].owner, version.record, UNDECODABLE, places.origins[at].path + message, lost)
-        for (at, message), lost in short.items()
-    ]
+def _lost(version: RecordSchema, decoded: Decoded, places: Places) -> list[Loss]:
+    """What each file or message lost to damage: records that can be named, a number, and places of unknown number."""
+    named: list[Loss] = []
+    counted: dict[tuple[str, str], int] = {}
+    for fault in decoded.faults:
+        owner, at = _lies(fault, places)
+        first = int(places.first_row[fault.place])
+        named += [Loss(owner, version.record, UNDECODABLE, f"{at} row {first + row}", 1) for row in fault.bad]
+        if fault.more:
+            named.append(Loss(owner, version.record, UNDECODABLE, at, None))
+        if fault.lost:
+            counted[owner, at] = counted.get((owner, at), 0) + fault.lost
+    return [*named, *(Loss(owner, version.record, UNDECODABLE, at, lost) for (owner, at), lost in counted.items())]
+
+
+def _lies(fault: Fault, places: Places) -> tuple[str, str]:
+    """The owner of a faulty body, and the file or message in which it lies."""
+    origin = places.origins[int(places.origin[fault.place])]
+    message = "" if places.offset is None else f"/{places.offset[fault.place]}"
+    return origin.owner, origin.path + message
 
 
 def _beyond_calendar(version: RecordSchema, rows: pl.DataFrame, places: Places) -> list[Loss]:

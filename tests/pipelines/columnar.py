@@ -11,10 +11,11 @@ import polars as pl
 
 from pipelines import columns, quarantine
 from pipelines.block import Block, Origin
-from pipelines.decode import Body, decode
+from pipelines.decode import decode
 from pipelines.fold import Counted, empty_history, fold
 from pipelines.pseudonym import Key, key_from_text
 from pipelines.quarterly.cellkeys import named_cells
+from pipelines.salvage import Body
 from pipelines.source.files import find_files, plan
 from pipelines.source.reading import read
 from pipelines.validate import identify
