@@ -52,7 +52,7 @@ class Part:
 
 
 def laid_out(start: int, lists: Mapping[str, tuple[str, ...]], room: Mapping[str, int]) -> dict[str, Part]:
-    """A part for each list of words, one above the other from bit `start`; `room` is the least width of some in bits."""
+    """A part for each list of words, one above the other from bit `start`; `room` gives some a least width in bits."""
     parts: dict[str, Part] = {}
     for name, words in lists.items():
         bits = max(len(words).bit_length(), room.get(name, 0))
@@ -68,6 +68,7 @@ KEY_BITS: Final = 63
 # In bytes. Names of service measures have up to forty.
 LONGEST_TEXT: Final = 200
 PRESENT: Final = 1
+_MOST: Final = 2**63 - 1
 _SEVEN_WORDS: Final = {
     "source_id": SOURCE_CODES,
     "region_code": region_codes(),

@@ -1,4 +1,4 @@
-"""Cells packed into numbers: no code reads as another, and free texts are as they were sent, if a store can hold them."""
+"""Cells packed into numbers: no code reads as another, and a free text stays as it is if a store can hold it."""
 
 import numpy as np
 import polars as pl
