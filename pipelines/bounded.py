@@ -17,7 +17,8 @@ from typing import Final, TypeVar
 
 import apache_beam as beam
 import polars as pl
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import create_runner
 
 from pipelines import quarantine
 from pipelines.columns import SOURCE_CODES
@@ -32,6 +33,7 @@ from pipelines.quarterly.cellkeys import CountTooLarge, named_cells
 from pipelines.source.files import Plan
 from pipelines.source.kafka import LogPlan
 from pipelines.transforms import UNMARKED, Settings
+from pipelines.workers import end_workers, runner_for
 
 # One shard holds some ten thousand meters, and a meter has some ten events.
 EVENTS_A_SHARD: Final = 100_000
@@ -40,6 +42,8 @@ EVENTS_FOR_TWO_WORKERS: Final = 400_000
 POLL_SECONDS: Final = 0.5
 # What Beam puts behind the message of an error.
 WHERE: Final = re.compile(r" \[while running '[^']*'\]$")
+# The name of Beam's threads that wait for a worker process to end.
+WATCHER: Final = "run_worker"
 
 Result = TypeVar("Result", Outcome, Counted)
 Show = Callable[[Progress], None]
@@ -47,6 +51,10 @@ Show = Callable[[Progress], None]
 
 class PipelineError(RuntimeError):
     """The Beam pipeline ended in an error of ours or of the machine; the message is its last line."""
+
+
+class OptionsError(ValueError):
+    """Beam knows no runner of the name that its options give; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ def _hand_over(work: Path, folder: Path) -> None:
 
 @contextmanager
 def _work_folder(home: Path) -> Iterator[Path]:
-    """A folder of the run's own, gone at its end; what killed runs left is swept away."""
+    """A folder of the run's own, also for temporary files, gone at its end; what killed runs left is swept away."""
     folder = home / "work"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("run-*-*"):
@@ -117,9 +125,26 @@ def _work_folder(home: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=folder))
     try:
-        yield work
+        with _temporary_files_in(work):
+            yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        # A step that was broken off may still add a file.
+        while work.exists():
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_files_in(work: Path) -> Iterator[None]:
+    """Beam makes temporary folders, which it leaves where it is killed, in this one."""
+    before, folder = os.environ.get("TMPDIR"), str(work.absolute())
+    os.environ["TMPDIR"], tempfile.tempdir = folder, folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        os.environ.pop("TMPDIR")
+        if before is not None:
+            os.environ["TMPDIR"] = before
 
 
 @contextmanager
@@ -158,13 +183,61 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
 def _run(plan: Plan | LogPlan, settings: Settings, options: list[str]) -> None:
     # What goes wrong is raised with its whole traceback; Beam would tell it a second time, and a third.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    try:
-        with servers_on_loopback(), beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+    parsed = PipelineOptions(options)
+    _require_runner(str(parsed.view_as(StandardOptions).runner))
+    runner = runner_for(parsed, Path(settings.work, "workers.log"))
+
+    def work() -> None:
+        with servers_on_loopback(), beam.Pipeline(runner=runner, options=parsed) as pipeline:
             results = flow(pipeline | "List the packets" >> beam.Create(plan.packets), settings)
             _ = results.outcome | "Keep the outcome" >> beam.Map(keep, settings.work)
             _ = results.counted | "Keep the counts" >> beam.Map(keep, settings.work)
+
+    try:
+        _apart(work)
     except Exception as error:
         raise _fault(error) from error
+    finally:
+        end_workers()
+
+
+def _require_runner(name: str) -> None:
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise OptionsError(f"Beam has no runner {name!r}; without --runner it runs on this machine.") from error
+
+
+def _apart(work: Callable[[], None]) -> None:
+    """Does work in a thread of its own and raises what it raises, so that Ctrl+C ends the wait and not a step of Beam.
+
+    Beam takes a KeyboardInterrupt for an error of the step that it meets, and waits for ever for a worker that was
+    killed: the thread that watches the worker fails, and nobody asks it.
+    """
+    raised: list[BaseException] = []
+    over = threading.Event()
+
+    def do() -> None:
+        work()
+        over.set()
+
+    thread = threading.Thread(target=do, name="pipeline", daemon=True)
+    before = threading.excepthook
+
+    def noticed(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is None or failed.thread is None or failed.thread.name not in (thread.name, WATCHER):
+            before(failed)
+            return
+        raised.append(failed.exc_value)
+        over.set()
+
+    threading.excepthook = noticed
+    thread.start()
+    over.wait()
+    if raised:
+        # What else breaks is a consequence, so it goes on being noticed here and told nowhere.
+        raise raised[0]
+    threading.excepthook = before
 
 
 def _fault(error: Exception) -> Exception:

@@ -8,6 +8,7 @@ that they sort as the lower-case uuids they came from. The raw meter point id is
 """
 
 import functools
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -99,9 +100,18 @@ def field_symbols(record: str) -> dict[str, tuple[str, ...]]:
 @functools.cache
 def event_types() -> dict[str, type[pl.DataType]]:
     """Every column of an event frame with its type: the envelope, then all records' fields."""
-    columns = dict(ENVELOPE)
-    for record in RECORDS:
-        columns.update(content_types(record))
+    return one_type_each([ENVELOPE, *map(content_types, RECORDS)])
+
+
+def one_type_each(lists: Iterable[Mapping[str, type[pl.DataType]]]) -> dict[str, type[pl.DataType]]:
+    """The columns of several lists in one. Raises ValueError if two give a column different types."""
+    columns: dict[str, type[pl.DataType]] = {}
+    for types in lists:
+        for name, dtype in types.items():
+            if columns.setdefault(name, dtype) != dtype:
+                raise ValueError(
+                    f"The field {name} is {columns[name].__name__} in one record, {dtype.__name__} in another."
+                )
     return columns
 
 

@@ -71,15 +71,23 @@ def write_shard(folder: Path, shard: int, history: pl.DataFrame) -> None:
 
 def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.DataFrame]) -> None:
     """The snapshot whose shards lie in a work folder has its manifest, ledger and name. Raises SnapshotError."""
-    if folder.exists():
-        raise SnapshotError(f"The folder {folder} exists; name a new one for the snapshot.")
+    require_new(folder)
     for name, frame in zip(LEDGER, ledger, strict=True):
         frame.write_ipc(work / f"{name}.arrow", compression="lz4")
     (work / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.move(work, part)
-    part.rename(folder)
+    try:
+        shutil.move(work, part)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def require_new(folder: Path) -> None:
+    """Raises SnapshotError where there is something in the place of a snapshot's folder."""
+    if folder.exists() or folder.is_symlink():
+        raise SnapshotError(f"The folder {folder} exists; name a new one for the snapshot.")
 
 
 @dataclass(frozen=True, slots=True)

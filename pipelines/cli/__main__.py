@@ -1,6 +1,17 @@
-"""`python -m pipelines.cli` is `rollout`."""
+"""`python -m pipelines.cli` is `rollout`, and so is the program of that name."""
 
-from pipelines.cli.app import main
+import signal
+
+
+def main() -> None:
+    """Runs the verb that the process's arguments name."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # Until the verbs are loaded there is nothing to clear away, so Ctrl+C need not say where it came.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from pipelines.cli.app import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

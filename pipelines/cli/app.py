@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import typer
 
 from pipelines.cli import clusters, counting, outputs, showing, storing, streaming, submitting, supplying
+from pipelines.cli.speaking import outlast_readers, unheard
+from pipelines.cli.stopping import end_if_stopped, heed_no_more, heed_signals
 
 app = typer.Typer(
     name="rollout",
@@ -54,4 +56,18 @@ def main() -> None:
     # A path that is no text of the terminal's encoding is shown all the same, as on standard error.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(spread_inputs(sys.argv[1:]))
+    heed_signals()
+    outlast_readers()
+    try:
+        app(spread_inputs(sys.argv[1:]))
+    finally:
+        end_if_stopped()
+        heed_no_more()
+        _tell_what_was_not_printed()
+
+
+def _tell_what_was_not_printed() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if (sentence := unheard()) is not None:
+        typer.echo(sentence, err=True)

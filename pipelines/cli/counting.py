@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +14,14 @@ import typer
 
 from pipelines.cli.errors import explained, fail
 from pipelines.cli.inputs import event_files
+from pipelines.cli.stopping import heed_still
 
 if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.bounded import Answer, How
     from pipelines.pseudonym import Key
+    from pipelines.snapshot import Manifest
     from pipelines.source.files import Plan
     from pipelines.source.kafka import LogPlan
     from pipelines.store import RunRecord, Store
@@ -55,7 +60,8 @@ AsAt = Annotated[
     ),
 ]
 Shards = Annotated[
-    int | None, typer.Option(min=1, help="Number of shards of meters; by default one for about 100,000 events.")
+    int | None,
+    typer.Option(min=1, max=10_000, help="Number of shards of meters; by default one for about 100,000 events."),
 ]
 BeamOptions = Annotated[list[str] | None, typer.Argument(metavar="-- BEAM OPTIONS", help="Passed to Beam untouched.")]
 
@@ -89,8 +95,11 @@ def run(
     beam_options: BeamOptions = None,
 ) -> None:
     """Count event files or the Kafka log into a store: cells, quarantine and intake, switched to when all is done."""
+    from pipelines.snapshot import require_new
     from pipelines.store import open_store
 
+    if snapshot is not None:
+        require_new(snapshot)
     opened = open_store(store, create=True)
     options = Options(as_at, shards, tuple(beam_options or ()), snapshot)
     work = begin(inputs or [], options) if kafka is None else begin_log(kafka, inputs, topics, options)
@@ -164,6 +173,7 @@ class Work:
         from pipelines.bounded import count
         from pipelines.cli.display import progress_of
 
+        heed_still()
         with progress_of(self.plan.records) as show:
             return count(self.plan, self.key, self.how, show)
 
@@ -178,21 +188,36 @@ class Work:
         settings, read = self.plan.settings, self.plan.offsets
         return bool(unread(settings, beyond(read, ranges(settings, list(read)))))
 
-    def leave_snapshot(self, record: "RunRecord", answer: "Answer") -> Path | None:
-        """Puts the snapshot of the run, if it makes one, where it was wanted. Raises SnapshotError."""
-        from pipelines.snapshot import Manifest, finish
-        from pipelines.source.kafka import LogPlan
+    @contextmanager
+    def snapshot_of(self, record: "RunRecord", answer: "Answer") -> Iterator[Path | None]:
+        """The snapshot of the run, if it makes one, lies where it was wanted, and does not stay without the run.
+
+        Raises SnapshotError.
+        """
+        from pipelines.snapshot import finish
 
         if self.how.snapshot is None:
-            return None
+            yield None
+            return
         folder = self.snapshot_to or self.how.home / "snapshots" / record.run_id
+        try:
+            ledger = (answer.cells, answer.intake, answer.quarantine)
+            finish(self.how.snapshot, folder, self._manifest(record, answer.shards), ledger)
+        finally:
+            shutil.rmtree(self.how.snapshot, ignore_errors=True)
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _manifest(self, record: "RunRecord", shards: int) -> "Manifest":
+        from pipelines.snapshot import Manifest
+        from pipelines.source.kafka import LogPlan
+
         read = (self.plan.offsets, self.plan.topic_ids) if isinstance(self.plan, LogPlan) else ({}, {})
         made_by = (record.rule_version, record.schema_version, record.code_version)
-        manifest = Manifest(
-            record.run_id, record.key_id, answer.shards, *made_by, record.synthetic, record.received, *read
-        )
-        finish(self.how.snapshot, folder, manifest, (answer.cells, answer.intake, answer.quarantine))
-        return folder
+        return Manifest(record.run_id, record.key_id, shards, *made_by, record.synthetic, record.received, *read)
 
     def basis(self) -> str:
         """By what "received by then" was judged."""
@@ -305,7 +330,7 @@ def _how(home: Path, at: int | None, options: Options, snapshot: bool) -> "How":
 
 
 def keep(work: Work, answer: "Answer", store: "Store") -> None:
-    """Shows the answer and keeps it in the store; a broken balance is shown and keeps nothing."""
+    """Shows the answer and keeps it: run, draft and snapshot, or none of them. A broken balance keeps nothing."""
     from pipelines.cli import display
 
     display.conservation_table(answer.balance)
@@ -314,36 +339,33 @@ def keep(work: Work, answer: "Answer", store: "Store") -> None:
     answer.balance.check()
     finished_at = datetime.now(UTC)
     record = work.record(answer, finished_at)
-    store.write_run(record, answer.cells, answer.intake, answer.quarantine)
+    with work.snapshot_of(record, answer) as snapshot, store.together():
+        store.write_run(record, answer.cells, answer.intake, answer.quarantine)
+        published = _publish(store)
     seconds = max((finished_at - work.started_at).total_seconds(), 0.001)
     typer.echo(
         f"Run {record.run_id}: {record.received:,} records gave {answer.cells.height:,} cells "
         f"in {seconds:,.1f} s ({record.received / seconds:,.0f} a second); pseudonym key {record.key_id}."
     )
-    snapshot = work.leave_snapshot(record, answer)
     if snapshot is not None:
         typer.echo(f"A stream can go on from the snapshot in {snapshot}.")
     if record.as_at_basis:
         typer.echo(f"As at {record.as_at:%Y-%m-%d %H:%M:%S} UTC, judged by {record.as_at_basis}.")
-    _publish(store)
+    typer.echo(published)
 
 
-def _publish(store: "Store") -> None:
+def _publish(store: "Store") -> str:
+    """Publishes the current run as a draft if it may be one; says what became of it."""
     from pipelines.release.draft import NothingToPublish, publish_draft
     from pipelines.store import NotAllowed
     from schemas.tables import SYNTHETIC_NOTICE
 
     if not store.current_run().synthetic:
-        typer.echo("The input is not marked synthetic, so no draft was published.")
-        return
+        return "The input is not marked synthetic, so no draft was published."
     try:
         report = publish_draft(store, datetime.now(UTC))
     except NothingToPublish as nothing:
-        typer.echo(str(nothing))
-        return
+        return str(nothing)
     except NotAllowed:
-        typer.echo(
-            "No draft was published: the name that the store was opened with may not, as it lacks the role release."
-        )
-        return
-    typer.echo(f"Published as a draft up to {report.last_quarter}. {SYNTHETIC_NOTICE}.")
+        return "No draft was published: the name that the store was opened with may not, as it lacks the role release."
+    return f"Published as a draft up to {report.last_quarter}. {SYNTHETIC_NOTICE}."

@@ -9,11 +9,13 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 
+from pipelines.cli.stopping import end_if_stopped
 from pipelines.source.names import escaped
 
 P = ParamSpec("P")
 R = TypeVar("R")
 UNUSABLE = 2
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fail(sentence: str, status: int = UNUSABLE) -> NoReturn:
@@ -30,6 +32,8 @@ def explained(verb: Callable[P, R]) -> Callable[P, R]:
         try:
             return verb(*args, **kwargs)
         except Exception as error:
+            # A library may have made an error of its own of the signal.
+            end_if_stopped()
             sentence = _sentence(error)
             if sentence is None:
                 raise
@@ -40,18 +44,21 @@ def explained(verb: Callable[P, R]) -> Callable[P, R]:
 
 def _sentence(error: Exception) -> str | None:
     """What to tell of an error, or None where it is a fault of ours and wants its traceback."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "The disk is full; nothing was kept."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{escaped(os.fsdecode(error.filename))} cannot be used: {error.strerror}."
-    if "No space left on device" in str(error) or "Disk quota exceeded" in str(error):
+    if any(os.strerror(number) in str(error) for number in NO_ROOM):
         return "The disk is full; nothing was kept. Free some space, or set ROLLOUT_HOME to a folder on another disk."
+    if "Worker subprocess exited" in str(error):
+        return "A worker process was ended from outside, as when memory runs out; nothing was kept."
     return str(error) if isinstance(error, _foreseen()) else None
 
 
 def _foreseen() -> tuple[type[Exception], ...]:
     """The errors that say in one sentence what a person can do. Only modules in use can have raised one."""
     names = {
+        "pipelines.bounded": ["OptionsError"],
         "pipelines.source.finding": ["InputError"],
         "pipelines.store.errors": ["StoreError", "OutputError"],
         "pipelines.pseudonym": ["KeyMissing"],

@@ -14,10 +14,13 @@ Out = Annotated[Path, typer.Option("--out", help="The CSV file to write.", metav
 @explained
 def cells(store: StoreUrl, out: Out) -> None:
     """Write the exact cells of the current run, sorted (restricted: not for publication)."""
+    from pipelines.cli.sparing import spare
     from pipelines.store import open_store
     from pipelines.store.outputs import write_cells_csv
 
-    frame = open_store(store).cells()
+    opened = open_store(store)
+    spare(out, opened.name)
+    frame = opened.cells()
     write_cells_csv(frame, out)
     typer.echo(f"{frame.height:,} cells written to {out}.", err=True)
 
@@ -25,10 +28,13 @@ def cells(store: StoreUrl, out: Out) -> None:
 @explained
 def quarantine(store: StoreUrl, out: Out) -> None:
     """Write what the current run rejected: owner, record type, reasons, sentences, provenance and rows."""
+    from pipelines.cli.sparing import spare
     from pipelines.store import open_store
     from pipelines.store.outputs import write_quarantine_csv
 
-    frame = open_store(store).quarantine()
+    opened = open_store(store)
+    spare(out, opened.name)
+    frame = opened.quarantine()
     write_quarantine_csv(frame, out)
     typer.echo(f"{frame['rows'].sum():,} rejected records written to {out}.", err=True)
 
@@ -36,9 +42,12 @@ def quarantine(store: StoreUrl, out: Out) -> None:
 @explained
 def intake(store: StoreUrl, out: Out) -> None:
     """Write what became of every owner's records in the current run."""
+    from pipelines.cli.sparing import spare
     from pipelines.store import open_store
     from pipelines.store.outputs import write_intake_csv
 
-    frame = open_store(store).intake()
+    opened = open_store(store)
+    spare(out, opened.name)
+    frame = opened.intake()
     write_intake_csv(frame, out)
     typer.echo(f"The intake of {frame['owner'].n_unique():,} owners written to {out}.", err=True)

@@ -49,6 +49,10 @@ def submit(
 
     if receipt is not None and not receipt.absolute().parent.is_dir():
         fail(f"There is no folder {receipt.absolute().parent} for the receipt.")
+    if receipt is not None:
+        from pipelines.cli.sparing import spare
+
+        spare(receipt, inputs=files)
     door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
     found = event_files(files)
     # A log that cannot be reached is told before the files are looked at, which takes longer.

@@ -208,8 +208,9 @@ def _move(meters: _Meters, event: Steps, did: Ints) -> None:
     mode = (supplied & is_smets(meters.state) & (event.code != _NOT_APPLICABLE)) | (changed & (event.kind == MODE))
     pay = changed & (event.kind == PAYMENT)
     state = np.where(supplied, (meters.state & ~_SOURCE.mask) | _SOURCE.put(event.source), meters.state)
-    state = np.where(mode, (state & ~_MODE.mask) | _MODE.put(event.code), state)
-    state = np.where(pay, (state & ~_PAY.mask) | _PAY.put(event.code), state)
+    # Where an event sets neither, its code stands for something else.
+    state = np.where(mode, (state & ~_MODE.mask) | _MODE.put(np.where(mode, event.code, -1)), state)
+    state = np.where(pay, (state & ~_PAY.mask) | _PAY.put(np.where(pay, event.code, -1)), state)
     state = np.where(fitted, event.install, state)
     meters.state[:] = np.where(did == TAKEN_AWAY, 0, state)
     meters.area[:] = np.where(fitted, event.area, meters.area)

@@ -34,6 +34,10 @@ class Backend(Protocol):
         """
         ...
 
+    def part(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """A part of a write transaction: a refusal that only it meets leaves the rest standing, where that can be."""
+        ...
+
     def require_ours(self, tables: list[str]) -> None:
         """Raises StoreError where the tables of a database without a store are not what a first write may find."""
         ...

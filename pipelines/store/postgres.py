@@ -110,6 +110,12 @@ class PostgresBackend:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ONE_WRITER)))
             yield connection
 
+    @contextmanager
+    def part(self, connection: sa.Connection) -> Generator[None]:
+        """A part of a write transaction, which alone is undone if the name may not do what it does."""
+        with self._faults_as_sentences(), connection.begin_nested():
+            yield
+
     def require_ours(self, tables: list[str]) -> None:
         """Tables of others may stand beside ours, but ours must be there."""
         del tables

@@ -8,7 +8,7 @@ At rest it goes back to one plain file, which can be copied, and read from a fol
 import os
 import sqlite3
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -74,11 +74,18 @@ class SqliteBackend:
     @contextmanager
     def writing(self, live: bool = False) -> Generator[sa.Connection]:
         """One write transaction; other writers wait for its end, readers do not."""
-        with self._faults_as_sentences():
+        with self._faults_as_sentences(), self._gone_if_new_and_empty():
             with self._writer.begin() as connection:
+                self._require_in_place()
                 yield connection
             if not live:
                 self._settle()
+
+    @contextmanager
+    def part(self, connection: sa.Connection) -> Generator[None]:
+        """A part of a write transaction; what it meets, such as a full disk, ends the whole."""
+        del connection
+        yield
 
     def require_ours(self, tables: list[str]) -> None:
         """There is no table at all: that is what a killed first run may leave."""
@@ -114,6 +121,30 @@ class SqliteBackend:
             connection.close()
             raise
         return connection
+
+    @contextmanager
+    def _gone_if_new_and_empty(self) -> Generator[None]:
+        """After an exception a file that was not there before is not there, unless somebody else has filled it."""
+        was_there = self._path.exists()
+        try:
+            yield
+        except BaseException:
+            if not was_there and self._path.exists():
+                self._unlink_if_empty()
+            raise
+
+    def _unlink_if_empty(self) -> None:
+        with closing(self._connect()) as connection, suppress(sqlite3.Error):
+            # Whoever waits for the lock looks, when it has it, whether the file is still in its place.
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("BEGIN EXCLUSIVE")
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                self._path.unlink()
+
+    def _require_in_place(self) -> None:
+        """The file that is locked is in its place: another's failed first run takes away what it made."""
+        if not self._path.exists():
+            raise StoreError(f"The store {self.name} was taken away as it was opened; try again.")
 
     def _settle(self) -> None:
         """Back to one plain file, unless somebody has it open (or there is no room): then the next writer tries."""

@@ -50,6 +50,7 @@ class Store:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._joint: sa.Connection | None = None
 
     @property
     def name(self) -> str:
@@ -125,6 +126,16 @@ class Store:
             connection.execute(sa.insert(STORED[PUBLISHED_RELEASES.name]), asdict(release))
             for table, frame in frames.items():
                 insert_rows(connection, table, ("vintage", release.vintage), frame)
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """All that is written within is written in one transaction; what is read within is as it will stand."""
+        with self._writing() as connection:
+            self._joint = connection
+            try:
+                yield
+            finally:
+                self._joint = None
 
     def standing(self, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Cells and intake of a run as they stood at one moment."""
@@ -232,6 +243,9 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Generator[sa.Connection]:
+        if self._joint is not None:
+            yield self._joint
+            return
         if not self._backend.exists():
             raise self._no_run_yet()
         with self._backend.reading() as connection:
@@ -241,6 +255,10 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Generator[sa.Connection]:
+        if self._joint is not None:
+            with self._backend.part(self._joint):
+                yield self._joint
+            return
         with self._backend.writing() as connection:
             if not self._has_tables(connection):
                 self._backend.make_tables(connection)

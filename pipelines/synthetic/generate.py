@@ -1,6 +1,8 @@
 """Generates a synthetic Britain into a folder: the one door of this package."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -44,12 +46,25 @@ def generate(out: Path, plan: Plan, progress: Progress) -> Report:
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"The folder {out} is not empty.")
-    out.mkdir(parents=True, exist_ok=True)
-    truth, writer = lived(plan, progress, lambda lists, soil: Writer(out, lists, plan.seed, soil))
-    if writer.soil is not None:
-        writer.files += damage(writer.soil, out)
+    with _all_or_nothing(out):
+        truth, writer = lived(plan, progress, lambda lists, soil: Writer(out, lists, plan.seed, soil))
+        if writer.soil is not None:
+            writer.files += damage(writer.soil, out)
     progress("Done", 1.0)
     return report_of(plan, truth, writer.files, writer.events)
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Generator[None]:
+    """The folder exists; after an exception it is as it was, absent or empty."""
+    missing = [path for path in (out, *out.parents) if not path.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in missing[-1:] or out.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None], Taker]) -> tuple[Truth, Taker]:

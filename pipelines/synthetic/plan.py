@@ -12,6 +12,10 @@ FIRST_DAY: Final = date(2012, 1, 1)
 LAST_DAY: Final = date(2030, 12, 31)
 
 
+# At the end of 2024.
+MOST_METERS = 57_900_000
+
+
 class PlanError(ValueError):
     """A plan makes no sense; the message is one sentence for the user."""
 
@@ -33,6 +37,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.meters < 1:
             raise PlanError("The number of meters must be at least 1.")
+        if self.meters > MOST_METERS:
+            raise PlanError(f"The number of meters must be at most {MOST_METERS:,}, which is Britain at its own size.")
         if self.seed < 0:
             raise PlanError("The seed must not be negative.")
         if not FIRST_DAY <= self.until <= LAST_DAY:

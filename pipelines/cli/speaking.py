@@ -1,0 +1,77 @@
+"""Standard output and standard error that nobody reads any more: what is said is lost, what is done goes on."""
+
+import errno
+import io
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STANDARD: Final = (0, 1, 2)
+
+
+@dataclass(slots=True)
+class _Lost:
+    """The faults of writing, each once."""
+
+    errors: list[OSError] = field(default_factory=list)
+
+
+_LOST: Final = _Lost()
+
+
+class _Heard(io.FileIO):
+    """A file descriptor; from its first fault on all that is written to it goes nowhere."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Writes data, or drops it."""
+        try:
+            return super().write(data) or 0
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            _LOST.errors.append(error)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return memoryview(data).nbytes
+
+
+def outlast_readers() -> None:
+    """A reader that leaves, or a disk that is full, costs what is said and nothing else."""
+    for number in STANDARD:
+        _open(number)
+    if sys.stdout is None or sys.stderr is None:
+        return
+    sys.stdout.flush()
+    sys.stdout = _outlasting(sys.stdout, 1)
+    sys.stderr = _outlasting(sys.stderr, 2)
+
+
+def _open(number: int) -> None:
+    """The descriptor is open, so that no file of ours becomes standard output by being opened."""
+    try:
+        os.fstat(number)
+    except OSError:
+        # The lowest free number is given, which is this one.
+        os.open(os.devnull, os.O_RDWR)
+
+
+def _outlasting(stream: TextIO, number: int) -> io.TextIOWrapper:
+    buffered = io.BufferedWriter(_Heard(number, "w", closefd=False))
+    lines = number == 2 or os.isatty(number)
+    return io.TextIOWrapper(buffered, stream.encoding, stream.errors, line_buffering=lines)
+
+
+def heard() -> bool:
+    """Whether all that was said so far had somewhere to go."""
+    return not _LOST.errors
+
+
+def unheard() -> str | None:
+    """What to tell of what could not be said; None if all was, or the reader had enough."""
+    told = [error for error in _LOST.errors if error.errno != errno.EPIPE]
+    return f"Not all could be printed: {told[0].strerror}." if told else None
