@@ -68,7 +68,7 @@ def test_a_stream_over_a_secured_log_ends_in_what_a_recount_gives(here: World, t
         assert heard_by(here, source, source) > 0
     with pytest.raises(LogError, match=rejected[1]):
         heard_by(here, rejected[0], rejected[1])
-    assert "watched" in here.rollout("stream", "status", principal=PIPELINE)
+    assert "Watched" in here.rollout("stream", "status", principal=PIPELINE)
 
 
 def test_a_password_is_only_in_files_that_their_owner_alone_may_read(here: World) -> None:

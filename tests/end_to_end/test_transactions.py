@@ -174,7 +174,7 @@ def gone_on(here: World, store_url: str, streamed: str) -> Path:
         for event in events(OVO, 3_000, 7):
             producer.send(topic, single(event), partition=1)
     line = f"Added since the stream began, and not read by it: {new}; stop the stream"
-    told = here.rollout("stream", "status")
+    told = here.rollout("stream", "status", fails=True)
     assert line in told
     assert "Lag: 7 messages not read yet" in told
     told = here.rollout("stream", "stop", "--savepoint", here.home / "savepoint")

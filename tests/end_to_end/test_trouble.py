@@ -101,7 +101,7 @@ def test_a_relative_store_is_that_of_the_folder_in_which_the_stream_was_started(
     at_rest(str(store), send(here, 3))
     told = soon_told(here, True, *WELL)
     assert f"store {store}, " in told
-    assert "rouble" not in told
+    assert not re.search("^(Last t|T)rouble", told, re.MULTILINE)
     assert " failed" not in told
 
 
@@ -139,8 +139,8 @@ def test_one_command_mends_a_stream_whose_supervisor_and_job_manager_died_togeth
     os.kill(supervisor, signal.SIGKILL)
     here.kill("job manager")
     number = send(here, 2)
-    told = soon_told(here, False, "NOT watched", "`rollout stream watch`", "does not answer", "Records: received 7")
-    assert "holds" not in told
+    # What a TaskManager has read it may still write until it notices.
+    soon_told(here, False, "NOT watched", "`rollout stream watch`", "does not answer", "Records: received ")
     assert "is watched again" in here.rollout("stream", "watch")
     at_rest(str(store), number)
     soon_told(here, True, *WELL)
