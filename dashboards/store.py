@@ -1,6 +1,7 @@
 """Opens a store read-only and reads the newest published release from it into memory, once a release."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -183,7 +184,10 @@ def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, 
 
 def open_published(store_url: str) -> PublishedStore:
     """The published tables of a store, opened read-only; raises StoreUnreadable where they cannot be read."""
-    store = PublishedStore(engine(store_url))
+    opened = engine(store_url)
+    store = PublishedStore(opened)
+    # A site that nobody holds any more leaves no connection at the server.
+    weakref.finalize(store, opened.dispose)
     try:
         store.check()
     except StoreUnreadable:

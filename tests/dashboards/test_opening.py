@@ -1,5 +1,8 @@
 """The dashboard over a store in PostgreSQL, as the role that may read what is published and nothing else."""
 
+import gc
+import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -92,6 +95,25 @@ def test_a_draft_is_the_same_from_either_back_end(draft: str, scheme: str, tmp_p
 def test_the_site_shows_a_draft_in_postgresql(draft: str) -> None:
     with create_app(draft).server.test_client() as client:
         assert client.get("/").status_code == 200
+
+
+def test_a_store_that_nobody_holds_leaves_no_connection_at_the_server(draft: str, postgres_server: Server) -> None:
+    with closing(psycopg.connect(postgres_server.url("postgres"), autocommit=True)) as watching:
+
+        def connections() -> set[int]:
+            rows = watching.execute("SELECT pid FROM pg_stat_activity WHERE usename = 'dashboard_login'")
+            return {pid for (pid,) in rows}
+
+        before = connections()
+        store = read(draft)
+        ours = connections() - before
+        assert ours
+        del store
+        gc.collect()
+        deadline = time.monotonic() + 10
+        while connections() & ours:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_nothing_published_yet_is_no_release(postgres_url: str) -> None:
