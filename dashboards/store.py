@@ -82,7 +82,7 @@ def _frame(connection: sa.Connection, query: sa.Select[tuple[object, ...]], valu
     dimensions = [name for name in names if name not in (value, "marker")]
     schema = pl.Schema({name: pl.Int64() if name == value else pl.String() for name in names})
     categories = pl.col(dimensions).cast(pl.Categorical)
-    rows = connection.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(query)
+    rows = connection.execute(query.execution_options(yield_per=BATCH_ROWS))
     parts: Iterator[pl.DataFrame] = (
         pl.DataFrame([tuple(row) for row in part], schema=schema, orient="row").with_columns(categories, marker_bits())
         for part in rows.partitions(BATCH_ROWS)

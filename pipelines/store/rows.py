@@ -136,6 +136,7 @@ def read_rows(
     schema = schema_of(table, name)
     stored = STORED[table.name]
     query = sa.select(*(stored.c[column] for column in schema)).where(stored.c[name] == value, *further)
-    rows = connection.execution_options(yield_per=SLICE_ROWS).execute(query)
+    # On the query: options of a connection stay, and with these every later statement would ask for a server's cursor.
+    rows = connection.execute(query.execution_options(yield_per=SLICE_ROWS))
     parts = (pl.DataFrame(list(map(tuple, part)), schema=schema, orient="row") for part in rows.partitions())
     return pl.concat([pl.DataFrame(schema=schema), *parts])

@@ -26,6 +26,16 @@ def test_a_run_is_read_as_it_was_written(store: Store) -> None:
     assert_frame_equal(store.quarantine(), quarantine(REJECTED))
 
 
+def test_a_run_is_written_after_another_was_read_in_the_same_transaction(store: Store) -> None:
+    write(store, "first", Cell(1))
+    with store.together():
+        write(store, "second", Cell(2))
+        assert values(store) == [2]
+        write(store, "third", Cell(3))
+        assert values(store) == [3]
+    assert values(store) == [3]
+
+
 def test_a_run_of_nothing_has_empty_frames_of_the_same_columns(store: Store) -> None:
     store.write_run(run("empty"), cells(), intake(), quarantine())
     assert_frame_equal(store.cells(), cells())
