@@ -16,16 +16,17 @@ from pathlib import Path
 import polars as pl
 
 from expectations.run import Checker
-from pipelines import shards, validate
 from pipelines.bounded import EVENTS_A_SHARD
-from pipelines.fold import Counted, added, recount, with_copies
-from pipelines.history.copies import distinct
-from pipelines.outcome import Outcome, of_verdict
-from pipelines.pseudonym import Key, key_from_text
+from pipelines.events.outcome import Outcome
+from pipelines.fold import Counted, added, fold
+from pipelines.history.copies import empty_history, with_copies
 from pipelines.quarterly.cellkeys import named_cells
+from pipelines.shards.spilling import Segment, gather, spill
 from pipelines.source.files import Packet, Plan, find_files, plan
 from pipelines.source.reading import read
-from pipelines.transforms import SPILL_ROWS
+from pipelines.steps.spill_by_shard import SPILL_ROWS
+from pipelines.validation import validate
+from pipelines.validation.pseudonym import Key, key_from_text
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Line:
     checker: Checker
     outcomes: list[Outcome] = field(default_factory=list)
     held: list[pl.DataFrame] = field(default_factory=list)
-    segments: dict[int, list[shards.Segment]] = field(default_factory=lambda: defaultdict(list))
+    segments: dict[int, list[Segment]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, packet: Packet) -> None:
         """One packet read, judged and held."""
@@ -66,13 +67,13 @@ class Line:
         # Judging identifies once more; that is taken off afterwards.
         with self.clock.of("identify and judge"):
             verdict = validate.judge([block], self.key, lambda _facts: findings)
-        self.outcomes.append(of_verdict(verdict))
+        self.outcomes.append(verdict.outcome)
         self.held.append(verdict.accepted)
 
     def spill(self, folder: str, number: int) -> None:
         """What is held, written by shard."""
         with self.clock.of("spill"):
-            for shard, segment in shards.spill(pl.concat(self.held), number, folder):
+            for shard, segment in spill(pl.concat(self.held), number, folder):
                 self.segments[shard].append(segment)
         self.held = []
 
@@ -109,11 +110,11 @@ def _spill_all(line: Line, planned: Plan, work: str) -> None:
         line.spill(work, number)
 
 
-def _folded(clock: Clock, segments: list[shards.Segment]) -> Counted:
+def _folded(clock: Clock, segments: list[Segment]) -> Counted:
     with clock.of("gather"):
-        events = shards.gather(segments)
+        events = gather(segments)
     with clock.of("fold"):
-        return recount(distinct(with_copies(events)))
+        return fold(empty_history(), with_copies(events)).deltas
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import polars as pl
 
 from dashboards.filters import COMPARABLE, EVERY, Filters
 from dashboards.store import Release
-from dashboards.words import quarters_earlier
 from schemas.codes import METER_TYPES
+from schemas.quarters import quarters_earlier
 
 KINDS = {"SMART_MODE": "smart_mode", "TRADITIONAL": "traditional", "ADVANCED": "advanced", "NON_SMART": "non_smart"}
 TYPES = {meter_type: meter_type.lower() for meter_type in METER_TYPES}

@@ -11,12 +11,12 @@ from dashboards.words import (
     count,
     joined,
     quarter_words,
-    quarters_earlier,
     region_words,
     share,
     source_words,
 )
 from schemas.geography import GREAT_BRITAIN
+from schemas.quarters import quarters_earlier
 
 NO_FIGURES = "There are no figures for this selection."
 BASIS_WORDS = {COMPARABLE: "new smart and advanced", REPLACEMENTS: "replacement smart", EVERY: "smart and other"}

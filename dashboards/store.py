@@ -13,6 +13,7 @@ from sqlalchemy import exc
 from dashboards.errors import StoreUnreadable
 from dashboards.markers import marker_bits
 from dashboards.opening import engine, reason
+from schemas.quarters import quarters_between
 from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_TABLES, Table
 
 BATCH_ROWS = 50_000
@@ -69,12 +70,6 @@ def _published_at(stored: object) -> datetime:
         case _:
             moment = datetime.fromisoformat(str(stored))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def quarters_between(first: str, last: str) -> tuple[str, ...]:
-    """Every quarter from the first to the last, both included, as `2026Q3`."""
-    start, end = (int(quarter[:4]) * 4 + int(quarter[5]) - 1 for quarter in (first, last))
-    return tuple(f"{number // 4}Q{number % 4 + 1}" for number in range(start, end + 1))
 
 
 def _frame(connection: sa.Connection, query: sa.Select[tuple[object, ...]], value: str) -> pl.DataFrame:

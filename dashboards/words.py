@@ -15,12 +15,6 @@ def quarter_words(quarter: str) -> str:
     return f"{quarter[4:]} {quarter[:4]}"
 
 
-def quarters_earlier(quarter: str, steps: int) -> str:
-    """The quarter so many quarters before, as `2026Q3`."""
-    number = int(quarter[:4]) * 4 + int(quarter[5]) - 1 - steps
-    return f"{number // 4}Q{number % 4 + 1}"
-
-
 def source_words(source_id: str) -> str:
     """The name of a supplier, or its id where we have no name for it."""
     known = sources().get(source_id)

@@ -1,8 +1,8 @@
 """The pure core in one sentence: fold(history, events) -> (history, deltas).
 
-A history is the event frame of everything accepted by validation, each distinct content
-once, with `copies`. `deltas = recount(history + events) - recount(history)` over the touched
-meters only, so any order, batching, duplication and lateness end in the same cells.
+Bounded runs, the stream and `rollout check` all count through `fold`. A history is the event frame of everything
+accepted by validation, each distinct content once, with `copies`; `deltas = recount(history + events) -
+recount(history)` over whole meters, so any order, batching, duplication and lateness end in the same cells.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,12 @@ from typing import Final
 
 import polars as pl
 
-from pipelines import columns
 from pipelines.history import copies, corrections
 from pipelines.quarterly.cellkeys import empty_cells, summed
 from pipelines.quarterly.counting import cells_of
 
 EVENT_ID_REUSED: Final = "EVENT_ID_REUSED"
 STATUSES: Final = ("accepted", "duplicate", "superseded", "pending", "rejected")
-_METER: Final = ["meter_a", "meter_b"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +74,6 @@ _EMPTY: Final = Counted(
 )
 
 
-def empty_history() -> pl.DataFrame:
-    """A history without events."""
-    return with_copies(columns.empty_events())
-
-
-def with_copies(events: pl.DataFrame) -> pl.DataFrame:
-    """An event frame as history rows: each stands for one copy."""
-    return events.with_columns(copies=pl.lit(1, pl.UInt32))
-
-
 def recount(history: pl.DataFrame) -> Counted:
     """Everything that a history counts: rules 1 to 6 of the design. Additive over meters."""
     lost = copies.losers(history)
@@ -110,7 +98,9 @@ def recount(history: pl.DataFrame) -> Counted:
             history.filter(lost).select("source", "record", "copies", reused),
         ]
     )
-    stands = standing_copies if roles.stands.all() else standing_copies.filter(pl.Series(roles.stands))
+    # An heir's amendment counts as its predecessor's event: in its cells, not in its intake.
+    owned = standing_copies.with_columns(roles.owner.alias("source"))
+    stands = owned if roles.stands.all() else owned.filter(pl.Series(roles.stands))
     return Counted(cells_of(stands), _intake(judged), _rejections(judged))
 
 
@@ -128,24 +118,14 @@ def _rejections(judged: pl.DataFrame) -> pl.DataFrame:
     return rejected.group_by("source", "record", "reason").agg(records=pl.len().cast(pl.Int64))
 
 
-def meters_of(events: pl.DataFrame) -> pl.DataFrame:
-    """The distinct meters (`meter_a`, `meter_b`) of events."""
-    return events.select(_METER).unique()
+def fold(history: pl.DataFrame, arrived: pl.DataFrame) -> Fold:
+    """The history with more rows in it, and the change in everything counted.
 
-
-def change(before: pl.DataFrame, after: pl.DataFrame) -> Counted:
-    """What counting all rows of some meters' histories gives more after than before; each meter is whole in both."""
-    return recount(after).minus(recount(before)) if before.height else added([recount(after)])
-
-
-def fold(history: pl.DataFrame, events: pl.DataFrame) -> Fold:
-    """The history with new events in it, and the change in everything counted.
-
-    `events` is an event frame of accepted rows; `history` one with `copies` (see `empty_history`).
+    Both are frames of history rows (see `history/copies.py`); `arrived` may repeat what is there or itself. `history`
+    must hold all rows of every meter that `arrived` has; rows of other meters change no count and only take time.
     """
-    arrived = copies.distinct(with_copies(events))
-    meters = meters_of(arrived)
-    touched = history.join(meters, on=_METER, how="semi")
-    together = copies.distinct(pl.concat([touched, arrived]))
-    untouched = history.join(meters, on=_METER, how="anti") if touched.height else history
-    return Fold(pl.concat([untouched, together]), change(touched, together))
+    if not history.height:
+        whole = copies.distinct(arrived)
+        return Fold(whole, recount(whole))
+    whole = copies.distinct(pl.concat([history, arrived]))
+    return Fold(whole, recount(whole).minus(recount(history)))

@@ -3,7 +3,7 @@
 import csv
 import functools
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from schemas.codes import DCC_RECORDS, SUPPLIER_RECORDS
@@ -43,6 +43,33 @@ def sources() -> dict[str, Source]:
     """Every source by its id, in the file's order."""
     with SOURCES_CSV.open(encoding="utf-8", newline="") as file:
         return {row["source_id"]: _source(row) for row in csv.DictReader(file)}
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """A source's book that another has taken over, directly or through others, and the first day of that."""
+
+    predecessor: str
+    heir: str
+    since: date
+
+
+@functools.cache
+def inheritances() -> tuple[Inheritance, ...]:
+    """Every book that was taken over, with each source that has come to hold it. Raises ValueError for a circle."""
+    return tuple(found for source in sources().values() for found in _heirs_of(source))
+
+
+def _heirs_of(source: Source) -> list[Inheritance]:
+    found: list[Inheritance] = []
+    passed, since = source, date.min
+    while passed.successor is not None and passed.active_to is not None:
+        if len(found) > len(sources()):
+            raise ValueError(f"The successors of {source.source_id} in sources.csv go round in a circle.")
+        since = max(since, passed.active_to + timedelta(days=1))
+        found.append(Inheritance(source.source_id, passed.successor, since))
+        passed = sources()[passed.successor]
+    return found
 
 
 def source_ids() -> tuple[str, ...]:

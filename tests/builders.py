@@ -23,6 +23,8 @@ from schemas.registry import parsed
 Event = dict[str, Any]
 
 ACME, BOLT, CITY, DUKE = "BGAS", "EENG", "LOND", "PURE"
+# BOLT took over the book of GONE, which was active to 31 March 2021.
+GONE = "NPWR"
 DCC = "SDCC"
 LONDON, SCOTLAND, WALES = "E12000007", "S92000003", "W92000004"
 CAMDEN, FIFE = "E09000007", "S12000047"

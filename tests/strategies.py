@@ -28,6 +28,7 @@ from tests.builders import (
     CITY,
     DCC,
     FIFE,
+    GONE,
     LONDON,
     ODD_AUTHORITIES,
     SCOTLAND,
@@ -38,7 +39,8 @@ from tests.builders import (
     MeterPoint,
 )
 
-SUPPLIERS = (ACME, BOLT, CITY)
+# GONE's book is BOLT's.
+SUPPLIERS = (ACME, BOLT, CITY, GONE)
 METERS = (A, B, G)
 INSTANTS = tuple(
     datetime.fromisoformat(text).astimezone(UTC)
@@ -231,6 +233,8 @@ def consequences(draw: st.DrawFn, events: list[Event]) -> Event:
         lambda: {**corrected, "action": "VOID"},
         lambda: {**corrected, "action": "VOID"},
         lambda: {**amended, "source_id": _another(target, draw(suppliers))},
+        lambda: {**amended, "source_id": _another(target, BOLT)},
+        lambda: {**corrected, "action": "VOID", "source_id": _another(target, BOLT)},
         lambda: {**corrected, "corrects": draw(ids())},
         lambda: {**corrected, "corrects": corrected["event_id"]},
         lambda: {**amended, "corrects": other["event_id"]},

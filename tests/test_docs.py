@@ -187,7 +187,7 @@ def no_container_is_tested() -> bool:
 
 
 def work_lies_in_one_folder() -> bool:
-    return "tempfile.mkdtemp" in (ROOT / "pipelines/bounded.py").read_text(encoding="utf-8")
+    return "tempfile.mkdtemp" in (ROOT / "pipelines/local/work_folder.py").read_text(encoding="utf-8")
 
 
 # Each sentence that says something is not there, and what holds as long as that is true.

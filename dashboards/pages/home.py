@@ -13,8 +13,9 @@ from dashboards.markers import bracketed, codes_of
 from dashboards.pages.page import TIME_FILTERS, Content, Page
 from dashboards.store import Release
 from dashboards.tables import Column, Table, total_of
-from dashboards.words import FUEL_WORDS, SECTOR_WORDS, count, decimal, quarter_words, quarters_earlier, share, tenths
+from dashboards.words import FUEL_WORDS, SECTOR_WORDS, count, decimal, quarter_words, share, tenths
 from schemas.codes import FUELS
+from schemas.quarters import quarters_earlier
 
 HEADLINE_COLUMNS = (
     Column("smart_and_advanced", "Smart and advanced meters"),

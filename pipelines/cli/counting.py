@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.bounded import Answer, How
-    from pipelines.pseudonym import Key
-    from pipelines.snapshot import Manifest
+    from pipelines.shards.snapshot import Manifest
     from pipelines.source.files import Plan
     from pipelines.source.kafka import LogPlan
     from pipelines.store import RunRecord, Store
+    from pipelines.validation.pseudonym import Key
 
 Inputs = Annotated[
     list[Path] | None,
@@ -95,7 +95,7 @@ def run(
     beam_options: BeamOptions = None,
 ) -> None:
     """Count event files or the Kafka log into a store: cells, quarantine and intake, switched to when all is done."""
-    from pipelines.snapshot import require_new
+    from pipelines.shards.snapshot import require_new
     from pipelines.store import open_store
 
     if snapshot is not None:
@@ -194,7 +194,7 @@ class Work:
 
         Raises SnapshotError.
         """
-        from pipelines.snapshot import finish
+        from pipelines.shards.snapshot import finish
 
         if self.how.snapshot is None:
             yield None
@@ -212,7 +212,7 @@ class Work:
             raise
 
     def _manifest(self, record: "RunRecord", shards: int) -> "Manifest":
-        from pipelines.snapshot import Manifest
+        from pipelines.shards.snapshot import Manifest
         from pipelines.source.kafka import LogPlan
 
         read = (self.plan.offsets, self.plan.topic_ids) if isinstance(self.plan, LogPlan) else ({}, {})
@@ -233,9 +233,8 @@ class Work:
 
     def record(self, answer: "Answer", finished_at: datetime) -> "RunRecord":
         """The header under which the answer is kept."""
-        from pipelines import versions
         from pipelines.cli.times import moment_of
-        from pipelines.store import RunRecord
+        from pipelines.store import RunRecord, versions
 
         return RunRecord(
             run_id=f"{self.started_at:%Y%m%dT%H%M%S%f}Z",
@@ -268,11 +267,11 @@ class Options:
 def begin(inputs: list[Path], options: Options) -> Work:
     """Finds and plans the files to read. Raises InputError, NoTime and KeyMissing."""
     from pipelines.cli.times import as_at_ms
-    from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
     from pipelines.source.files import InputError, plan
     from pipelines.source.finding import settled
     from pipelines.source.names import escaped
+    from pipelines.validation.pseudonym import load_key
 
     if not inputs:
         raise InputError("Say what to count: files by --input PATH…, or the log by --kafka BOOTSTRAP.")
@@ -293,10 +292,10 @@ def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, o
     from pipelines.cli.times import as_at_ms
     from pipelines.log.connection import KafkaSettings, LogError
     from pipelines.log.topics import require_topics, topic_ids, without_append_time
-    from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
     from pipelines.source.files import InputError
     from pipelines.source.kafka import plan_log
+    from pipelines.validation.pseudonym import load_key
 
     if inputs:
         raise InputError("Give either files by --input or the log by --kafka, not both.")

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipelines.bounded import Show
-from pipelines.conservation import Balance
-from pipelines.progress import Progress as Done
+from pipelines.events.conservation import Balance
+from pipelines.steps.progress import Progress as Done
 from schemas.codes import INTAKE_STATUSES
 from schemas.reasons import reasons
 

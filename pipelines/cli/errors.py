@@ -58,14 +58,14 @@ def _sentence(error: Exception) -> str | None:
 def _foreseen() -> tuple[type[Exception], ...]:
     """The errors that say in one sentence what a person can do. Only modules in use can have raised one."""
     names = {
-        "pipelines.bounded": ["OptionsError"],
+        "pipelines.local.running": ["OptionsError"],
         "pipelines.source.finding": ["InputError"],
         "pipelines.store.errors": ["StoreError", "OutputError"],
-        "pipelines.pseudonym": ["KeyMissing"],
+        "pipelines.validation.pseudonym": ["KeyMissing"],
         "pipelines.quarterly.cellkeys": ["CountTooLarge"],
         "pipelines.release.draft": ["DraftError"],
         "pipelines.log.connection": ["LogError"],
-        "pipelines.snapshot": ["SnapshotError"],
+        "pipelines.shards.snapshot": ["SnapshotError"],
         "pipelines.stream.starting": ["StreamError"],
         "pipelines.stream.settings": ["SecretsUnreadable"],
         "infra.processes": ["ClusterError"],

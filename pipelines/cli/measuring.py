@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from infra.flink import jobs
 from infra.settings import cluster_settings
 from pipelines.cli import logwords
-from pipelines.conservation import balance_of
+from pipelines.events.conservation import balance_of
 from pipelines.log.connection import KafkaSettings, LogError
 from pipelines.log.offsets import Offsets, Range, beyond, group_offsets, joined, ranges
 from pipelines.log.reading import unread

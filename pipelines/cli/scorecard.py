@@ -4,7 +4,7 @@ import typer
 from rich.table import Table
 
 from pipelines.cli.display import print_whole, reasons_table, rejections
-from pipelines.dry_run import DryRun
+from pipelines.submitting.dry_run import DryRun
 from schemas.codes import INTAKE_STATUSES
 from schemas.sources import sources
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.bounded import Answer
 from pipelines.cli.display import STDERR
-from pipelines.conservation import balance_of
+from pipelines.events.conservation import balance_of
 from pipelines.log.connection import LogError
 from pipelines.store import Store
 

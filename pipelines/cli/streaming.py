@@ -17,10 +17,10 @@ from pipelines.cli.errors import explained, fail
 if TYPE_CHECKING:
     from pipelines.log.connection import KafkaSettings
     from pipelines.log.offsets import Offsets
-    from pipelines.pseudonym import Key
-    from pipelines.snapshot import Snapshot
+    from pipelines.shards.snapshot import Snapshot
     from pipelines.store import Store
     from pipelines.stream.record import StreamRecord
+    from pipelines.validation.pseudonym import Key
 
 stream = typer.Typer(help="The stream: the Kafka log on Flink into a live ledger.", no_args_is_help=True)
 # Each shard that an event touches costs a question to Flink's state.
@@ -129,10 +129,10 @@ def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "
     from pipelines.cli import logwords
     from pipelines.log.offsets import set_group
     from pipelines.log.topics import topic_ids
-    from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
-    from pipelines.snapshot import open_snapshot
+    from pipelines.shards.snapshot import open_snapshot
     from pipelines.stream.record import StreamRecord, keep
+    from pipelines.validation.pseudonym import load_key
 
     key, sentence = load_key(Environment())
     say(sentence)
@@ -181,7 +181,7 @@ def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str
     from pipelines.cli import logwords
     from pipelines.log.offsets import ranges
     from pipelines.log.topics import source_topics
-    from pipelines.snapshot import SnapshotError
+    from pipelines.shards.snapshot import SnapshotError
 
     if snapshot is not None:
         changed = logwords.of_topics_made_again(snapshot.manifest.topic_ids, ids, "the snapshot was made")
@@ -201,8 +201,7 @@ def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str
 
 def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapshot | None") -> None:
     """The stream's run is in the store, after the baseline's, which is put there if it is not."""
-    from pipelines import versions
-    from pipelines.store import RunRecord
+    from pipelines.store import RunRecord, versions
 
     now = datetime.now(UTC)
     made_by = (versions.rule_version(), versions.schema_version(), versions.code_version())
@@ -220,10 +219,10 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
     from pipelines.cli import logwords
     from pipelines.log.offsets import ranges
     from pipelines.log.topics import topic_ids
-    from pipelines.pseudonym import load_key
     from pipelines.settings import Environment
     from pipelines.stream.record import current
     from pipelines.stream.starting import StreamError
+    from pipelines.validation.pseudonym import load_key
 
     record = current(home)
     wanted.require_as_it_was(record)
@@ -241,12 +240,12 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
 
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
     """What workers need and no job may carry lies in files that only their owner can read."""
-    from pipelines.pseudonym import worker_key_file
     from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
     from pipelines.stream.record import jaas_path, key_path, secrets_path
     from pipelines.stream.settings import Secrets
     from pipelines.stream.starting import jaas_line
+    from pipelines.validation.pseudonym import worker_key_file
 
     key_file = worker_key_file(Environment(), key_path(home, record.run_id))
     Secrets(with_password(store), str(key_file), log.as_dict()).write(secrets_path(home, record.run_id))

@@ -17,8 +17,8 @@ from pipelines.cli.inputs import event_files
 
 if TYPE_CHECKING:
     from pipelines.log.connection import KafkaSettings
-    from pipelines.log.receipts import Receipt
-    from pipelines.log.submission import Submission
+    from pipelines.submitting.receipts import Receipt
+    from pipelines.submitting.submission import Submission
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -64,7 +64,7 @@ def submit(
     told = [one.json() for one in receipts]
     value = told[0] if len(told) == 1 else told
     if receipt is not None:
-        from pipelines.log.receipts import write
+        from pipelines.submitting.receipts import write
 
         write(receipt, value)
     typer.echo(json.dumps(value, indent=2))
@@ -122,8 +122,8 @@ class _Door:
     def prepared(self, files: Sequence[Path], source: str | None) -> "Submission":
         """The submission of one source: checked, with the scorecard on standard error. Raises InputError."""
         from pipelines.cli.scorecard import show
-        from pipelines.dry_run import dry_run
-        from pipelines.log.submission import Submission, hash_of
+        from pipelines.submitting.dry_run import dry_run
+        from pipelines.submitting.submission import Submission, hash_of
 
         hashes = tuple((path, hash_of(path)) for path in files)
         checked = dry_run(files, source)
@@ -135,8 +135,8 @@ class _Door:
         """The receipts of a submission: of what was sent now, and of what was sent before. Raises LogError."""
         from dataclasses import replace
 
-        from pipelines.log.receipts import as_before, receipts_of
         from pipelines.source.names import escaped
+        from pipelines.submitting.receipts import as_before, receipts_of
 
         before = () if self.again else receipts_of(self.home, submission.source_id, self.cluster_id)
         known = {content: receipt for receipt in before for content in receipt.hashes}
@@ -153,9 +153,9 @@ class _Door:
         return [self._send(replace(submission, files=new, already_sent=tuple(old.values())))]
 
     def _send(self, submission: "Submission") -> "Receipt":
-        from pipelines.log.receipts import keep
-        from pipelines.log.submission import send
         from pipelines.log.topics import topic_of, topics_to_write
+        from pipelines.submitting.receipts import keep
+        from pipelines.submitting.submission import send
 
         topics_to_write(self.settings, [topic_of(submission.source_id)])
         pace = _Pace(submission.source_id)

@@ -92,7 +92,7 @@ def check(
 ) -> None:
     """Judge files before they are sent: a scorecard, the reasons, exit status 1 if anything would be rejected."""
     from pipelines.cli.scorecard import show
-    from pipelines.dry_run import dry_run
+    from pipelines.submitting.dry_run import dry_run
 
     result = dry_run(event_files(files), source)
     show(result)

@@ -20,7 +20,7 @@ def as_at_ms(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    from pipelines.quarterly.calendar import is_in_calendar
+    from pipelines.events.calendar import is_in_calendar
 
     try:
         instant = _instant_ms(text)
@@ -34,12 +34,11 @@ def as_at_ms(text: str | None) -> int | None:
 
 
 def _instant_ms(text: str) -> int:
-    from pipelines.quarterly.calendar import LONDON, day_end_ms, instant_ms
+    from pipelines.events.calendar import day_end_ms, instant_ms
 
     if DAY.fullmatch(text):
         return day_end_ms(day_of(text))
-    moment = datetime.fromisoformat(text)
-    return instant_ms(moment if moment.tzinfo else moment.replace(tzinfo=LONDON))
+    return instant_ms(datetime.fromisoformat(text))
 
 
 def day_of(text: str) -> date:

@@ -1,4 +1,7 @@
-"""Rule 1: what is one event. Copies of equal content are one; of copies that differ, the earliest stands."""
+"""Rule 1: what is one event. Copies of equal content are one; of copies that differ, the earliest stands.
+
+A history row is a row of an event frame with `copies` (UInt32), the number of times that its content was received.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines import columns
-from pipelines.identifiers import uuid_texts
+from pipelines.events import columns
+from pipelines.events.identifiers import uuid_texts
 from schemas.codes import RECORDS
 from schemas.registry import current
 
@@ -38,6 +41,21 @@ def repeated(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     out[order[1:][same]] = True
     out[order[:-1][same]] = True
     return out
+
+
+def empty_history() -> pl.DataFrame:
+    """A history without rows."""
+    return with_copies(columns.empty_events())
+
+
+def with_copies(events: pl.DataFrame) -> pl.DataFrame:
+    """An event frame as history rows: each stands for one copy."""
+    return events.with_columns(copies=pl.lit(1, pl.UInt32))
+
+
+def meters_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The distinct meters (`meter_a`, `meter_b`) of events."""
+    return events.select("meter_a", "meter_b").unique()
 
 
 def distinct(events: pl.DataFrame) -> pl.DataFrame:

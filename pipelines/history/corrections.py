@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipelines.events.calendar import local_midnight_ms
+from pipelines.events.columns import SOURCE_CODES
 from pipelines.history.copies import mixed
 from schemas.codes import ACTIONS
+from schemas.sources import inheritances
 
 NOT_OWNER: Final = "CORRECTION_NOT_OWNER"
 TYPE_MISMATCH: Final = "CORRECTION_TYPE_MISMATCH"
@@ -31,7 +34,8 @@ Places = npt.NDArray[np.int64]
 class Roles:
     """What became of each row of a frame of standing copies; every row is in exactly one mask, `accepted` else.
 
-    An accepted row stands (`stands`) unless it is a winning VOID.
+    An accepted row stands (`stands`) unless it is a winning VOID. `owner` is the source whose event each row is:
+    that of its root where an heir's amendment has won, its own everywhere else.
     """
 
     stands: Mask
@@ -39,6 +43,7 @@ class Roles:
     pending: Mask
     not_owner: Mask
     type_mismatch: Mask
+    owner: pl.Series
 
     @property
     def accepted(self) -> Mask:
@@ -46,9 +51,18 @@ class Roles:
         return ~(self.superseded | self.pending | self.not_owner | self.type_mismatch)
 
 
-def may_correct(corrector: pl.Expr, owner: pl.Expr) -> pl.Expr:
-    """Who may correct whose events: today, a source its own."""
-    return corrector == owner
+def may_correct(corrector: pl.Expr, owner: pl.Expr, reported_at: pl.Expr) -> pl.Expr:
+    """Who may correct whose events: a source its own, and from the day on that it took over a book, its predecessor's.
+
+    Sources are codes; `reported_at` is that of the correction, in milliseconds.
+    """
+    of_heirs = [
+        (owner == SOURCE_CODES.index(one.predecessor))
+        & (corrector == SOURCE_CODES.index(one.heir))
+        & (reported_at >= local_midnight_ms(one.since))
+        for one in inheritances()
+    ]
+    return pl.any_horizontal(corrector == owner, *of_heirs)
 
 
 def judge(events: pl.DataFrame) -> Roles:
@@ -56,7 +70,7 @@ def judge(events: pl.DataFrame) -> Roles:
     none = np.zeros(events.height, dtype=bool)
     corrections = np.flatnonzero(events["action"].to_numpy() != _NEW)
     if not len(corrections):
-        return Roles(~none, none, none, none, none)
+        return Roles(~none, none, none, none, none, events["source"])
     target, not_owner, mismatch = _targets(events, corrections)
     root = _roots(target, not_owner | mismatch, corrections)
     pending = none.copy()
@@ -64,20 +78,23 @@ def judge(events: pl.DataFrame) -> Roles:
     winners, superseded = _winners(events, root, corrections)
     stands = ~(not_owner | mismatch | pending | superseded)
     stands[winners] = events["action"].to_numpy()[winners] != _VOID
-    return Roles(stands, superseded, pending, not_owner, mismatch)
+    owner = events["source"].scatter(winners, events["source"].gather(root[winners]))
+    return Roles(stands, superseded, pending, not_owner, mismatch, owner)
 
 
 def _targets(events: pl.DataFrame, corrections: Places) -> tuple[Places, Mask, Mask]:
     """For each row the row it corrects (-1 for none), and which corrections are rejected for owner or type."""
-    keep = ("record", "source", *_ID)
+    keep = ("record", "source", "reported_at", *_ID)
     naming = events[corrections].select(*keep, *_NAMED[2:], at=pl.Series(corrections))
     naming = naming.filter(pl.col("corrects_a").is_not_null())
     wanted = np.isin(mixed(events, _ID), mixed(naming, _NAMED))
     named = events.select(keep).with_columns(to=pl.Series(np.arange(events.height))).filter(pl.Series(wanted))
     pairs = naming.join(named, left_on=_NAMED, right_on=_ID, suffix="_to")
-    own = may_correct(pl.col("source"), pl.col("source_to"))
-    own_pairs = pairs.filter(own)
-    foreign = pairs.filter(~own)["at"].to_numpy()
+    allowed = pairs.select(may_correct(pl.col("source"), pl.col("source_to"), pl.col("reported_at"))).to_series()
+    foreign = pairs.filter(~allowed)["at"].to_numpy()
+    # Where both the source and one whose book it holds have an event of that id, its own is meant.
+    own_first = (pl.col("source") != pl.col("source_to"), "source_to")
+    own_pairs = pairs.filter(allowed).sort(own_first).unique("at", keep="first", maintain_order=True)
     target = np.full(events.height, -1, dtype=np.int64)
     target[own_pairs["at"].to_numpy()] = own_pairs["to"].to_numpy()
     not_owner, mismatch = np.zeros((2, events.height), dtype=bool)
@@ -111,9 +128,9 @@ def _winners(events: pl.DataFrame, root: Places, corrections: Places) -> tuple[P
     """The newest correction of each root, and all rows that it supersedes: the root and the other corrections."""
     rooted = corrections[root[corrections] >= 0]
     chain = events[rooted].select(
-        "reported_at", "event_a", "event_b", at=pl.Series(rooted), root=pl.Series(root[rooted])
+        "reported_at", "event_a", "event_b", "source", at=pl.Series(rooted), root=pl.Series(root[rooted])
     )
-    newest = chain.sort("reported_at", "event_a", "event_b").unique("root", keep="last")
+    newest = chain.sort("reported_at", "event_a", "event_b", "source").unique("root", keep="last")
     superseded = np.zeros(events.height, dtype=bool)
     superseded[rooted] = True
     superseded[root[rooted]] = True

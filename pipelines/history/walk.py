@@ -2,7 +2,7 @@
 
 All meters take their first step together, then their second, and so on: one step is some
 sixty NumPy operations over every meter that still has events. A meter's state is one
-packed number (`quarterly/cellkeys.py`), 0 while no meter is present.
+packed number (`history/state.py`), 0 while no meter is present.
 """
 
 from dataclasses import dataclass, fields
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines import columns
+from pipelines.events import columns
 from pipelines.history.copies import mixed, repeated
-from pipelines.quarterly.cellkeys import PARTS, PRESENT
+from pipelines.history.state import PARTS, PRESENT
 from schemas import codes
 from schemas.geography import LOCAL_AUTHORITY_FORM
 
@@ -53,6 +53,7 @@ _NOT_APPLICABLE: Final = codes.OPERATING_MODES.index(codes.NOT_APPLICABLE)
 _OPENING: Final = codes.INSTALL_REASONS.index("OPENING_POSITION")
 _NEW_SUPPLY: Final = codes.SUPPLY_REASONS.index("NEW")
 _NEVER: Final = np.iinfo(np.int64).max
+_SUCCESS: Final = codes.RESULTS.index("SUCCESS")
 _BAD_STATUSES: Final = [codes.DEVICE_STATUSES.index(s) for s in ("Suspended", "Decommissioned", "Withdrawn")]
 
 
@@ -62,7 +63,9 @@ class Steps:
 
     `meter` numbers the meters from 0 upwards without gaps. `install` is the state that an installation
     makes; `twin` is equal for installations of equal content and 0 where there is no other such;
-    `code` is the event's own operating mode, payment mode, result or the like; `area` its local authority.
+    `area` is its local authority. `mode` and `payment` are the operating and payment mode that an event names,
+    `to_source` who has the credentials after it; -1 for none. `succeeded` marks a commissioning or migration that
+    succeeded, `fallen` a status that ends commissioning, `connected` a hub that is connected again.
     """
 
     meter: Ints
@@ -72,8 +75,13 @@ class Steps:
     install: Ints
     twin: Ints
     reason: Ints
-    code: Ints
     area: Ints
+    mode: Ints
+    payment: Ints
+    to_source: Ints
+    succeeded: Mask
+    fallen: Mask
+    connected: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +213,11 @@ def _move(meters: _Meters, event: Steps, did: Ints) -> None:
     """The published state after the step."""
     fitted = (did == FITTED) | (did == EXCHANGED)
     supplied, changed = did == SUPPLIED, did == SET
-    mode = (supplied & is_smets(meters.state) & (event.code != _NOT_APPLICABLE)) | (changed & (event.kind == MODE))
+    mode = (supplied & is_smets(meters.state) & (event.mode != _NOT_APPLICABLE)) | (changed & (event.kind == MODE))
     pay = changed & (event.kind == PAYMENT)
     state = np.where(supplied, (meters.state & ~_SOURCE.mask) | _SOURCE.put(event.source), meters.state)
-    # Where an event sets neither, its code stands for something else.
-    state = np.where(mode, (state & ~_MODE.mask) | _MODE.put(np.where(mode, event.code, -1)), state)
-    state = np.where(pay, (state & ~_PAY.mask) | _PAY.put(np.where(pay, event.code, -1)), state)
+    state = np.where(mode, (state & ~_MODE.mask) | _MODE.put(event.mode), state)
+    state = np.where(pay, (state & ~_PAY.mask) | _PAY.put(event.payment), state)
     state = np.where(fitted, event.install, state)
     meters.state[:] = np.where(did == TAKEN_AWAY, 0, state)
     meters.area[:] = np.where(fitted, event.area, meters.area)
@@ -223,16 +230,14 @@ def _infer(meters: _Meters, event: Steps, did: Ints) -> None:
     `commissioned` is what commissioning, migration and device status say; over it lie two veils: waiting for
     credentials after a change of supplier, and a hub that has been away for the days of grace.
     """
-    kind, code = event.kind, event.code
+    kind = event.kind
     fitted = (did == FITTED) | (did == EXCHANGED)
-    succeeded = ((kind == COMMISSIONED) | (kind == MIGRATED)) & (code == 0)
-    fallen = (kind == STATUS) & (code == 0)
-    meters.commissioned[:] = (meters.commissioned | succeeded) & ~fallen & ~fitted
-    handed_over = (kind == CREDENTIALS) & (code == _SOURCE.get(meters.state))
+    meters.commissioned[:] = (meters.commissioned | event.succeeded) & ~event.fallen & ~fitted
+    handed_over = (kind == CREDENTIALS) & (event.to_source == _SOURCE.get(meters.state))
     gained = (did == SUPPLIED) & is_smets(meters.state)
     meters.waiting[:] = (meters.waiting | gained) & ~handed_over & ~fitted
-    back = fitted | ((kind == HUB) & (code == 0))
-    away = (kind == HUB) & (code == 1) & (meters.lost_at == _NEVER)
+    back = fitted | event.connected
+    away = (kind == HUB) & ~event.connected & (meters.lost_at == _NEVER)
     meters.lost_at[:] = np.where(back, _NEVER, np.where(away, event.at, meters.lost_at))
     overdue = (kind == HUB_DUE) & (meters.lost_at <= event.at - HUB_GRACE_MS)
     meters.lost[:] = (meters.lost | overdue) & ~back
@@ -269,6 +274,11 @@ def meter_numbers(ordered: pl.DataFrame) -> Ints:
 
 def steps_of(ordered: pl.DataFrame, area: Ints) -> Steps:
     """Ordered events, and the number of each one's local authority (see `areas`), as arrays, see `Steps`."""
+    marks = ordered.select(
+        succeeded=pl.col("kind").is_in([COMMISSIONED, MIGRATED]) & (pl.col("result") == _SUCCESS),
+        fallen=(pl.col("kind") == STATUS) & pl.col("status").is_in(_BAD_STATUSES),
+        connected=(pl.col("kind") == HUB) & pl.col("connected"),
+    ).fill_null(value=False)
     return Steps(
         meter=meter_numbers(ordered),
         kind=ordered["kind"].to_numpy(),
@@ -277,8 +287,11 @@ def steps_of(ordered: pl.DataFrame, area: Ints) -> Steps:
         install=installed_state(ordered),
         twin=_twins(ordered),
         reason=_int(ordered.select(pl.coalesce("install_reason", "reason")).to_series()),
-        code=_code(ordered),
         area=area,
+        mode=_int(ordered["operating_mode"]),
+        payment=_int(ordered["payment_mode"]),
+        to_source=_receivers(ordered),
+        **{name: marks[name].to_numpy() for name in marks.columns},
     )
 
 
@@ -323,22 +336,8 @@ def _twins(ordered: pl.DataFrame) -> Ints:
     return out
 
 
-def _code(ordered: pl.DataFrame) -> Ints:
-    """The one code of each event that its step looks at."""
-    kind = pl.col("kind")
-    to_source = pl.col("to_source_id").cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical().cast(pl.Int64)
-    return _int(
-        ordered.select(
-            pl.when(kind == PAYMENT)
-            .then(pl.col("payment_mode").cast(pl.Int64))
-            .when(kind == CREDENTIALS)
-            .then(pl.when(pl.col("result") == 0).then(to_source))
-            .when(kind == STATUS)
-            .then(pl.when(pl.col("status").is_in(_BAD_STATUSES)).then(0))
-            .when(kind == HUB)
-            .then(1 - pl.col("connected").cast(pl.Int64))
-            .when(kind.is_in([COMMISSIONED, MIGRATED]))
-            .then(pl.col("result").cast(pl.Int64))
-            .otherwise(pl.col("operating_mode").cast(pl.Int64))
-        ).to_series()
-    )
+def _receivers(ordered: pl.DataFrame) -> Ints:
+    """The source to which an event hands the credentials of a meter."""
+    source = pl.col("to_source_id").cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical()
+    handed = (pl.col("kind") == CREDENTIALS) & (pl.col("result") == _SUCCESS)
+    return _int(ordered.select(pl.when(handed).then(source)).to_series())

@@ -1,94 +1,38 @@
 """A cell's dimensions packed into one 64-bit number, so that counting is a sum over numbers.
 
-The low bits are the seven dimensions of a meter in place (`PRESENT` set); above them lie the
-measure's detail, the quarter and the measure. Value 0 of a dimension is "not named".
-Each part is as wide as its list of words needs, so a longer list moves the parts above it. Flink's state holds keys:
-a stream goes on from a savepoint only under the code that wrote it.
+The low bits are the packed state of a meter in place (`history/state.py`); above them lie the measure's detail, the
+quarter and the measure. Value 0 of a dimension is "not named". Flink's state holds keys: a stream goes on from a
+savepoint only under the code that wrote it.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines.columns import SOURCE_CODES
-from pipelines.quarterly.calendar import LAST_YEAR, quarter_text
+from pipelines.events.calendar import LAST_YEAR
+from pipelines.history.state import PARTS, STATE_BITS, laid_out
 from pipelines.quarterly.measures import MEASURES
-from schemas.codes import FUELS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SECTORS
-from schemas.geography import region_codes
+from schemas.quarters import quarter_of_year, quarter_text
 from schemas.tables import CELL_COLUMNS
 
 Keys = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some bits of a key and the words that they stand for; word number n is kept as n + 1."""
-
-    shift: int
-    bits: int
-    words: tuple[str, ...]
-
-    @property
-    def mask(self) -> int:
-        """The bits of this part in a key."""
-        return ((1 << self.bits) - 1) << self.shift
-
-    def put(self, codes: npt.ArrayLike) -> Keys:
-        """Codes (from 0; -1 for not named) at their place in a key. Raises OverflowError for a code without a word."""
-        numbers = np.asarray(codes, dtype=np.int64)
-        codes_end = len(self.words) or (1 << self.bits) - 1
-        if numbers.min(initial=-1) < -1 or numbers.max(initial=-1) >= codes_end:
-            raise OverflowError(f"A part of a cell's key has {codes_end} codes, and one beyond them was given.")
-        return (numbers + 1) << self.shift
-
-    def get(self, keys: Keys) -> Keys:
-        """The codes (from 0; -1 for not named) in keys."""
-        return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
-
-
-def laid_out(start: int, lists: Mapping[str, tuple[str, ...]], room: Mapping[str, int]) -> dict[str, Part]:
-    """A part for each list of words, one above the other from bit `start`; `room` gives some a least width in bits."""
-    parts: dict[str, Part] = {}
-    for name, words in lists.items():
-        bits = max(len(words).bit_length(), room.get(name, 0))
-        parts[name] = Part(start, bits, words)
-        start += bits
-    if start > KEY_BITS:
-        raise OverflowError(f"A cell's key would take {start} bits, and there are {KEY_BITS}.")
-    return parts
-
-
-# The sign is left alone.
-KEY_BITS: Final = 63
 # In bytes. Names of service measures have up to forty.
 LONGEST_TEXT: Final = 200
-PRESENT: Final = 1
 _MOST: Final = 2**63 - 1
-_SEVEN_WORDS: Final = {
-    "source_id": SOURCE_CODES,
-    "region_code": region_codes(),
-    "fuel": FUELS,
-    "sector": SECTORS,
-    "meter_type": METER_TYPES,
-    "operating_mode": OPERATING_MODES,
-    "payment_mode": PAYMENT_MODES,
-}
 # A quarter is a number without a list of words: four times a year of at most four digits.
-_WORDS: Final = {**_SEVEN_WORDS, "detail": (), "quarter": (), "measure": tuple(MEASURES)}
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {"detail": (), "quarter": (), "measure": tuple(MEASURES)}
 # A new supplier, detail or measure need not move what lies above.
 _ROOM: Final = {
-    "source_id": 10,
     "detail": max(6, *(len(spec.details).bit_length() for spec in MEASURES.values())),
-    "quarter": (4 * (LAST_YEAR + 1)).bit_length(),
+    "quarter": quarter_of_year(LAST_YEAR + 1, 1).bit_length(),
     "measure": 8,
 }
-_LAYOUT: Final = laid_out(PRESENT.bit_length(), _WORDS, _ROOM)
-PARTS: Final[Mapping[str, Part]] = {name: _LAYOUT[name] for name in _SEVEN_WORDS}
+_LAYOUT: Final = laid_out(STATE_BITS, _WORDS, _ROOM)
 _DETAIL: Final = _LAYOUT["detail"]
 _QUARTER: Final = _LAYOUT["quarter"]
 _MEASURE: Final = _LAYOUT["measure"]

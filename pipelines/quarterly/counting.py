@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines.columns import RECORD_CODES
+from pipelines.events.calendar import quarters_of
+from pipelines.events.columns import RECORD_CODES
 from pipelines.history import walk as w
-from pipelines.quarterly.calendar import quarter_number, quarters_of
-from pipelines.quarterly.cellkeys import LOCAL, PARTS, empty_cells, keys_of, mask_of, summed, summed_by_key
+from pipelines.history.state import PARTS
+from pipelines.quarterly.cellkeys import LOCAL, empty_cells, keys_of, mask_of, summed, summed_by_key
 from schemas import codes
+from schemas.quarters import quarter_number
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

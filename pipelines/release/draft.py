@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.store import ReleaseRecord, Store
+from schemas.quarters import numbers_of, quarter_number, texts_of
 from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_STOCK, SYNTHETIC_NOTICE
 
 DRAFT: Final = "draft"
@@ -88,10 +89,9 @@ def stock(cells: pl.DataFrame, last_quarter: str) -> pl.DataFrame:
     Published_stock without vintage. A number below 0 is a defect of the data and is still in the frame.
     """
     first, last = quarter_number(FIRST_QUARTER), quarter_number(last_quarter)
-    number = pl.col("quarter").str.head(4).cast(pl.Int32) * 4 + pl.col("quarter").str.tail(1).cast(pl.Int32) - 1
     changes = (
         cells.filter(pl.col("measure") == "meters", pl.col("quarter") <= last_quarter)
-        .select(*CELL, number.clip(lower_bound=first).alias("from"), "value")
+        .select(*CELL, numbers_of(pl.col("quarter")).clip(lower_bound=first).alias("from"), "value")
         .group_by(*CELL, "from")
         .agg(pl.col("value").sum())
         .sort(*CELL, "from")
@@ -99,14 +99,7 @@ def stock(cells: pl.DataFrame, last_quarter: str) -> pl.DataFrame:
     until = pl.col("from").shift(-1).over(CELL).fill_null(last + 1)
     spells = changes.with_columns(pl.col("value").cum_sum().over(CELL).alias("meters"), until.alias("until"))
     quarters = spells.filter(pl.col("meters") != 0).with_columns(pl.int_ranges("from", "until").alias("number"))
-    name = pl.format("{}Q{}", pl.col("number") // 4, pl.col("number") % 4 + 1)
-    named = quarters.explode("number").with_columns(name.alias("quarter"), pl.lit(PROVISIONAL).alias("marker"))
+    named = quarters.explode("number").with_columns(
+        texts_of(pl.col("number")).alias("quarter"), pl.lit(PROVISIONAL).alias("marker")
+    )
     return named.select(STOCK_COLUMNS)
-
-
-def quarter_number(quarter: str) -> int:
-    """Quarters counted from the year 0, so that the next one is one more; raises ValueError for another form."""
-    year, _, of_year = quarter.partition("Q")
-    if len(year) != 4 or of_year not in ("1", "2", "3", "4"):
-        raise ValueError(f"{quarter} is no quarter; write it as 2026Q3")
-    return int(year) * 4 + int(of_year) - 1

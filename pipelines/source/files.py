@@ -16,10 +16,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines import decode, salvage
-from pipelines.block import BLOCK_ROWS, Loss, Origin
-from pipelines.quarterly.calendar import instant_ms, is_in_calendar
-from pipelines.source import container
+from pipelines.events.block import BLOCK_ROWS, Loss, Origin
+from pipelines.events.calendar import instant_ms, is_in_calendar
+from pipelines.source import container, decode, salvage
 from pipelines.source.finding import InputError, find
 from pipelines.source.names import escaped, owner_of, provenances
 from schemas.registry import RecordSchema, by_fingerprint

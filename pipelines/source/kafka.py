@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.block import Loss
+from pipelines.events.block import Loss
 from pipelines.log.connection import KafkaSettings
 from pipelines.log.message import Message
 from pipelines.log.offsets import Range, ranges

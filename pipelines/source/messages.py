@@ -5,20 +5,21 @@ All messages of one schema version become one block. A message that cannot be us
 
 import functools
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from pipelines.block import Block, Loss, Origin
+from pipelines.events.block import Block, Loss, Origin
 from pipelines.log.message import Message
 from pipelines.log.topics import owner_of
-from pipelines.salvage import Body
 from pipelines.source import container
 from pipelines.source.container import Trust
 from pipelines.source.files import SYNTHETIC, UNDECODABLE, UNKNOWN_SCHEMA, judge, losses_by_headers, version_of
 from pipelines.source.reading import Places, assemble, body_of
+from pipelines.source.salvage import Body
 from schemas.registry import HEADER_BYTES, SINGLE_OBJECT_MARKER, RecordSchema, by_fingerprint
 
 # What the blocks of one message may come to; a message of 1,000 events comes to some 200,000 bytes.
@@ -27,11 +28,14 @@ MOST_PLAIN_BYTES: Final = 67_108_864
 
 @dataclass(frozen=True, slots=True)
 class Formed:
-    """Blocks made of messages, one a schema version; what was lost; whether every message said it is synthetic."""
+    """Blocks made of messages, one a schema version, and what was lost.
+
+    `unmarked` is the number of messages of each owner that do not say that they are synthetic.
+    """
 
     blocks: tuple[Block, ...]
     losses: tuple[Loss, ...]
-    synthetic: bool
+    unmarked: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -49,10 +53,14 @@ class _Forming:
     origins: dict[tuple[str, int], int] = field(default_factory=dict)
     versions: dict[RecordSchema, _Bodies] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
-    synthetic: bool = True
+    unmarked: Counter[str] = field(default_factory=Counter)
 
     def origin(self, message: Message) -> int:
         return self.origins.setdefault((message.topic, message.partition), len(self.origins))
+
+    def mark(self, message: Message, header: Mapping[str, bytes] | None = None) -> None:
+        if not (message.synthetic or (header or {}).get(SYNTHETIC) == b"true"):
+            self.unmarked[owner_of(message.topic)] += 1
 
     def lose(self, message: Message, reason: str, record: str, records: int | None) -> None:
         at = f"{message.topic}/{message.partition}/{message.offset}"
@@ -70,7 +78,7 @@ def form(messages: Sequence[Message], as_at: int | None = None) -> Formed:
         if value[:2] != SINGLE_OBJECT_MARKER:
             _take_container(message, value, forming)
             continue
-        forming.synthetic &= message.synthetic
+        forming.mark(message)
         version = known.get(value[2:HEADER_BYTES])
         if version is None:
             forming.lose(message, UNKNOWN_SCHEMA, "", 1)
@@ -85,10 +93,10 @@ def _take_container(message: Message, value: bytes, forming: _Forming) -> None:
     try:
         header = container.read_header(value)
     except container.NotAvro:
-        forming.synthetic &= message.synthetic
+        forming.mark(message)
         forming.lose(message, UNDECODABLE, "", None)
         return
-    forming.synthetic &= message.synthetic or header.metadata.get(SYNTHETIC) == b"true"
+    forming.mark(message, header.metadata)
     version = _version(header.metadata["avro.schema"])
     record = "" if version is None else version.record
     found = container.weighed(container.walk(value, header, judge(header, version)))
@@ -122,4 +130,4 @@ def _formed(forming: _Forming) -> Formed:
         reading = assemble(version, listed.bodies, Places(origins, origin, first_row, offset, received))
         blocks.append(reading.block)
         forming.losses += reading.losses
-    return Formed(tuple(blocks), tuple(forming.losses), forming.synthetic)
+    return Formed(tuple(blocks), tuple(forming.losses), forming.unmarked)

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines.block import Block, Loss, Origin, provenance
-from pipelines.decode import Decoded, Fault, decode
-from pipelines.quarterly.calendar import FIRST_MS, LAST_MS
-from pipelines.salvage import Body
+from pipelines.events.block import Block, Loss, Origin, provenance
+from pipelines.events.calendar import FIRST_MS, LAST_MS
 from pipelines.source import container
 from pipelines.source.container import Trust
+from pipelines.source.decode import Decoded, Fault, decode
 from pipelines.source.files import UNDECODABLE, Packet, Piece
+from pipelines.source.salvage import Body
 from schemas.registry import RecordSchema
 
 Ints = npt.NDArray[np.int64]

@@ -1,9 +1,13 @@
 """What a store asks of a database, whichever it is."""
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
+import polars as pl
 import sqlalchemy as sa
+
+from schemas.tables import Table
 
 
 class Backend(Protocol):
@@ -44,4 +48,22 @@ class Backend(Protocol):
 
     def make_tables(self, connection: sa.Connection) -> None:
         """A database without any table has ours."""
+        ...
+
+    def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """All rows, in the table's columns, are in the table."""
+        ...
+
+    def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """As `insert`, but a row whose key is there already is replaced."""
+        ...
+
+    def replace(
+        self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
+    ) -> None:
+        """All rows are in the table, and no others for which `alone` holds, as it does for these."""
+        ...
+
+    def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
+        """The number after the last one that a key of a stream was written under; the key is ours until the end."""
         ...

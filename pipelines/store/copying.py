@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
+from pipelines.store.rows import SLICE_ROWS, or_replaced
 from pipelines.store.tables import STORED
 from schemas.tables import Table
 
-SLICE_ROWS: Final = 20_000
+RUN: Final = "run_id"
 # How COPY reads a character that has a meaning of its own.
 ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -35,18 +36,16 @@ def upsert_many(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> 
     """All rows are in the table; one whose key was there already is replaced."""
     with _come(connection, table, rows) as come:
         insert = postgresql.insert(STORED[table.name]).from_select(table.column_names, sa.select(come))
-        others = {name: insert.excluded[name] for name in table.column_names if name not in table.key}
-        connection.execute(insert.on_conflict_do_update(index_elements=table.key, set_=others))
+        connection.execute(or_replaced(table, insert))
 
 
 def merge_many(
     connection: sa.Connection,
     table: Table,
-    first: tuple[str, str],
     rows: pl.DataFrame,
     alone: sa.ColumnElement[bool] | None = None,
 ) -> None:
-    """As `upsert_many`, but all rows with the `first` value are read: worth it for a good part of them.
+    """As `upsert_many`, but all rows of the run are read: worth it for a good part of them. The rows are of one run.
 
     Equal rows are not touched. No other rows are left for which `alone` holds. Nobody else may write these keys at the
     same time.
@@ -55,7 +54,7 @@ def merge_many(
     with _come(connection, table, rows) as come:
         # The planner knows nothing of what has just come, and must not read one through for each row of the other.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
-        connection.exec_driver_sql(_merge(table, come.name, first[0]), dict([first]))
+        connection.exec_driver_sql(_merge(table, come.name), {RUN: rows[RUN][0]})
         if alone is not None:
             has_come = sa.exists().where(*(kept.c[name] == come.c[name] for name in table.key))
             connection.execute(sa.delete(kept).where(alone, ~has_come))
@@ -74,11 +73,11 @@ def _come(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> Genera
     connection.execute(sa.delete(come))
 
 
-def _merge(table: Table, come: str, first: str) -> str:
+def _merge(table: Table, come: str) -> str:
     """Takes two thirds of the time of INSERT with ON CONFLICT where most rows are there already."""
     others = [name for name in table.column_names if name not in table.key]
     # The run by its name and not by the join, which then takes no rows of other runs: that halves it.
-    same = [f"kept.{name} = {f'%({name})s' if name == first else f'come.{name}'}" for name in table.key]
+    same = [f"kept.{name} = {f'%({name})s' if name == RUN else f'come.{name}'}" for name in table.key]
     return " ".join(
         (
             f"MERGE INTO {table.name} AS kept USING {come} AS come",

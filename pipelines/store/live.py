@@ -12,9 +12,9 @@ from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.rows import fitted, insert_rows, replace_rows, schema_of, upsert_rows
+from pipelines.store.backend import Backend
+from pipelines.store.rows import fitted, schema_of, with_first
 from pipelines.store.tables import FENCES, STORED
 from schemas.tables import LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE, Table
 
@@ -45,22 +45,79 @@ class Portion:
     quarantined: pl.DataFrame
 
 
-def write(connection: sa.Connection, run_id: str, portions: Sequence[Portion], now: datetime) -> dict[str, int]:
-    """All portions are written, none or all; gives each key's fencing number. Raises Fenced."""
-    # Two writers take their keys' rows in the same order, so neither waits for the other in a circle.
-    ordered = sorted(portions, key=lambda portion: portion.key)
-    _require_own_rows(ordered)
-    fences = {portion.key: _fence(connection, run_id, portion, now) for portion in ordered}
-    whole = [portion for portion in ordered if portion.fence is None]
-    changed = [portion for portion in ordered if portion.fence is not None]
-    for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE):
-        if whole:
-            _replace(connection, run_id, table, whole)
-        totals = _totals(changed, table)
-        if not totals.is_empty():
-            _put(connection, run_id, table, totals)
-    _keep(connection, run_id, pl.concat([portion.quarantined for portion in ordered]))
-    return fences
+@dataclass(frozen=True, slots=True)
+class LiveWrite:
+    """One write transaction of a live stream's run."""
+
+    backend: Backend
+    connection: sa.Connection
+    run_id: str
+
+    def write(self, portions: Sequence[Portion], now: datetime) -> dict[str, int]:
+        """All portions are written, none or all; gives each key's fencing number. Raises Fenced."""
+        # Two writers take their keys' rows in the same order, so neither waits for the other in a circle.
+        ordered = sorted(portions, key=lambda portion: portion.key)
+        _require_own_rows(ordered)
+        fences = {portion.key: self._fence(portion, now) for portion in ordered}
+        whole = [portion for portion in ordered if portion.fence is None]
+        changed = [portion for portion in ordered if portion.fence is not None]
+        for table in (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE):
+            if whole:
+                self._replace(table, whole)
+            totals = _totals(changed, table)
+            if not totals.is_empty():
+                self._put(table, totals)
+        self._keep(pl.concat([portion.quarantined for portion in ordered]))
+        return fences
+
+    def _fence(self, portion: Portion, now: datetime) -> int:
+        """The number that the key is written under from now on; others wait for the key until the transaction ends."""
+        if portion.fence is None:
+            return self.backend.next_fence(self.connection, self.run_id, portion.key, now)
+        ours = (FENCES.c.run_id == self.run_id) & (FENCES.c.key == portion.key) & (FENCES.c.number == portion.fence)
+        if self.connection.execute(sa.update(FENCES).where(ours).values(written_at=now)).rowcount != 1:
+            raise Fenced(f"Another worker writes {portion.key or 'the cells of no source'} of run {self.run_id}.")
+        return portion.fence
+
+    def _replace(self, table: Table, portions: Sequence[Portion]) -> None:
+        """Totals that are not 0 are there, and no others of these keys; rows with provenance stay."""
+        stored, keys = STORED[table.name].c, [portion.key for portion in portions]
+        totals = sa.and_(stored.run_id == self.run_id, stored[OWNERS[table.name]].in_(keys))
+        if table is LEDGER_QUARANTINE:
+            totals &= stored.provenance == ""
+        rows = self._of_run(table, _that_stand(table, _totals(portions, table)))
+        self.backend.replace(self.connection, table, rows, totals)
+
+    def _put(self, table: Table, totals: pl.DataFrame) -> None:
+        """Totals stand in place of those of the same keys; 0 leaves none."""
+        value, kept = VALUES[table.name], self._of_run(table, _that_stand(table, totals))
+        if table is LEDGER_QUARANTINE:
+            # Without a key of its own. Below 0 where what the baseline rejected is lifted since; readers add the two.
+            self._delete(table, totals.select("owner", "record_type", "reason_code", "provenance"))
+            self.backend.insert(self.connection, table, kept)
+        else:
+            self._delete(table, totals.filter(pl.col(value) == 0).drop(value))
+            self.backend.upsert(self.connection, table, kept)
+
+    def _delete(self, table: Table, rows: pl.DataFrame) -> None:
+        """The rows of a table that have such values are not there."""
+        if rows.is_empty():
+            return
+        stored = STORED[table.name]
+        each = (stored.c[name] == sa.bindparam(f"of_{name}") for name in rows.columns)
+        mine = sa.and_(stored.c.run_id == self.run_id, *each)
+        self.connection.execute(sa.delete(stored).where(mine), rows.rename(lambda name: f"of_{name}").to_dicts())
+
+    def _keep(self, rows: pl.DataFrame) -> None:
+        """Rows with provenance are there once: read again after a restart, a message gives the same rows."""
+        if rows.is_empty():
+            return
+        distinct = fitted(LEDGER_QUARANTINE, rows.unique(maintain_order=True), "run_id")
+        self._delete(LEDGER_QUARANTINE, distinct.select("owner", "provenance").unique())
+        self.backend.insert(self.connection, LEDGER_QUARANTINE, self._of_run(LEDGER_QUARANTINE, distinct))
+
+    def _of_run(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+        return with_first(table, ("run_id", self.run_id), rows)
 
 
 def _require_own_rows(portions: Sequence[Portion]) -> None:
@@ -74,66 +131,13 @@ def _require_own_rows(portions: Sequence[Portion]) -> None:
                 raise ValueError(f"a portion of {portion.key or 'no source'} has rows of another")
 
 
-def _fence(connection: sa.Connection, run_id: str, portion: Portion, now: datetime) -> int:
-    """The number that the key is written under from now on; others wait for the key until the transaction ends."""
-    if portion.fence is None:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(FENCES)
-        first = insert.values(run_id=run_id, key=portion.key, number=1, written_at=now)
-        next_one = {"number": FENCES.c.number + 1, "written_at": now}
-        taken = first.on_conflict_do_update(index_elements=["run_id", "key"], set_=next_one)
-        return connection.execute(taken.returning(FENCES.c.number)).scalar_one()
-    ours = (FENCES.c.run_id == run_id) & (FENCES.c.key == portion.key) & (FENCES.c.number == portion.fence)
-    if connection.execute(sa.update(FENCES).where(ours).values(written_at=now)).rowcount != 1:
-        raise Fenced(f"Another worker writes {portion.key or 'the cells of no source'} of run {run_id}.")
-    return portion.fence
-
-
 def _totals(portions: Sequence[Portion], table: Table) -> pl.DataFrame:
     frames = [getattr(portion, FRAMES[table.name]) for portion in portions]
     return pl.concat([pl.DataFrame(schema=schema_of(table, "run_id")), *frames])
 
 
-def _replace(connection: sa.Connection, run_id: str, table: Table, portions: Sequence[Portion]) -> None:
-    """Totals that are not 0 are there, and no others of these keys; rows with provenance stay."""
-    stored, keys = STORED[table.name].c, [portion.key for portion in portions]
-    totals = sa.and_(stored.run_id == run_id, stored[OWNERS[table.name]].in_(keys))
-    if table is LEDGER_QUARANTINE:
-        totals &= stored.provenance == ""
-    replace_rows(connection, table, ("run_id", run_id), _that_stand(table, _totals(portions, table)), totals)
-
-
 def _that_stand(table: Table, totals: pl.DataFrame) -> pl.DataFrame:
     return fitted(table, totals.filter(pl.col(VALUES[table.name]) != 0), "run_id")
-
-
-def _put(connection: sa.Connection, run_id: str, table: Table, totals: pl.DataFrame) -> None:
-    """Totals stand in place of those of the same keys; 0 leaves none."""
-    value, kept, first = VALUES[table.name], _that_stand(table, totals), ("run_id", run_id)
-    if table is LEDGER_QUARANTINE:
-        # Without a key of its own. Below 0 where what the baseline rejected is lifted since; readers add the two.
-        _delete(connection, run_id, table, totals.select("owner", "record_type", "reason_code", "provenance"))
-        insert_rows(connection, table, first, kept)
-    else:
-        _delete(connection, run_id, table, totals.filter(pl.col(value) == 0).drop(value))
-        upsert_rows(connection, table, first, kept)
-
-
-def _delete(connection: sa.Connection, run_id: str, table: Table, rows: pl.DataFrame) -> None:
-    """The rows of a table that have such values are not there."""
-    if rows.is_empty():
-        return
-    stored = STORED[table.name]
-    each = sa.and_(stored.c.run_id == run_id, *(stored.c[name] == sa.bindparam(f"of_{name}") for name in rows.columns))
-    connection.execute(sa.delete(stored).where(each), rows.rename(lambda name: f"of_{name}").to_dicts())
-
-
-def _keep(connection: sa.Connection, run_id: str, rows: pl.DataFrame) -> None:
-    """Rows with provenance are there once: read again after a restart, a message gives the same rows."""
-    if rows.is_empty():
-        return
-    distinct = fitted(LEDGER_QUARANTINE, rows.unique(maintain_order=True), "run_id")
-    _delete(connection, run_id, LEDGER_QUARANTINE, distinct.select("owner", "provenance").unique())
-    insert_rows(connection, LEDGER_QUARANTINE, ("run_id", run_id), distinct)
 
 
 def summed(table: Table, frame: pl.DataFrame) -> pl.DataFrame:

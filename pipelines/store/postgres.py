@@ -6,14 +6,25 @@ The tables are made by migrations (infra/postgres), by who may make tables; who 
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql
 
+from pipelines.store.copying import copy_rows, merge_many, upsert_many
 from pipelines.store.errors import NotAllowed, StoreConflict, StoreError
+from pipelines.store.rows import execute, next_number, upsertion
 from pipelines.store.settings import StoreEnvironment
+from pipelines.store.tables import STORED
+from schemas.tables import Table
 
+# So many rows are written sooner one by one than through a table of their own.
+FEW_ROWS: Final = 50
+# So many rows are a good part of a table.
+MANY_ROWS: Final = 20_000
 DRIVERS: Final = ("postgresql", "postgresql+psycopg")
 EXAMPLE: Final = "postgresql://user@host/database"
 CONNECT_SECONDS: Final = 10
@@ -124,6 +135,33 @@ class PostgresBackend:
     def make_tables(self, connection: sa.Connection) -> None:
         """Migrations have made them: `require_ours` refuses a database without."""
         del connection
+
+    def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """All rows are copied into the table."""
+        copy_rows(connection, table.name, rows)
+
+    def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """All rows are in the table; by three ways, each the fastest for a number of rows."""
+        if rows.height <= FEW_ROWS:
+            execute(connection, upsertion(table, postgresql.insert, connection.dialect), rows)
+        elif rows.height <= MANY_ROWS:
+            upsert_many(connection, table, rows)
+        else:
+            merge_many(connection, table, rows)
+
+    def replace(
+        self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
+    ) -> None:
+        """All rows are in the table, and no others for which `alone` holds."""
+        if table.key and rows.height > MANY_ROWS and connection.scalar(sa.select(sa.exists().where(alone))):
+            merge_many(connection, table, rows, alone)
+            return
+        connection.execute(sa.delete(STORED[table.name]).where(alone))
+        self.insert(connection, table, rows)
+
+    def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
+        """The key's next fencing number."""
+        return connection.execute(next_number(run_id, key, now, postgresql.insert)).scalar_one()
 
     @contextmanager
     def _faults_as_sentences(self) -> Generator[None]:

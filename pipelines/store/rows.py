@@ -1,23 +1,21 @@
 """Frames into tables and back, a slice at a time, so that no more than a slice is ever Python objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.store.copying import copy_rows, merge_many, upsert_many
-from pipelines.store.tables import NUL, STORED
+from pipelines.store.tables import FENCES, NUL, STORED
 from schemas.tables import LEDGER_CELLS, Table
 
 SLICE_ROWS = 20_000
 ORDERED_BY = 4
-# So many rows are written sooner one by one than through a table of their own.
-FEW_ROWS = 50
-# So many rows are a good part of a table.
-MANY_ROWS = 20_000
-POSTGRESQL = "postgresql"
+# An INSERT of one of SQLAlchemy's dialects, which share no class that knows ON CONFLICT.
+Insert = Callable[[sa.Table], Any]
 POLARS_TYPES: dict[str, type[pl.DataType]] = {"text": pl.String, "integer": pl.Int64}
 
 
@@ -63,69 +61,45 @@ def _nearly_in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     return frame.sort([pl.col(name).cast(order).to_physical() for name, order in orders.items()])
 
 
-def insert_rows(connection: sa.Connection, table: Table, first: tuple[str, str], frame: pl.DataFrame) -> None:
-    """All rows of a fitted frame are in the table; `first` is a column's name and the value all rows have in it."""
-    if frame.is_empty():
-        return
-    rows = _with_first(table, first, frame)
-    if connection.dialect.name == POSTGRESQL:
-        copy_rows(connection, table.name, rows)
-    else:
-        _execute(connection, _insert(table, connection.dialect), rows)
-
-
-def upsert_rows(connection: sa.Connection, table: Table, first: tuple[str, str], frame: pl.DataFrame) -> None:
-    """As `insert_rows`, but a row whose key is there already is replaced."""
-    if frame.is_empty():
-        return
-    rows = _with_first(table, first, frame)
-    if connection.dialect.name != POSTGRESQL or rows.height <= FEW_ROWS:
-        _execute(connection, _upsert(table, connection.dialect), rows)
-    elif rows.height <= MANY_ROWS:
-        upsert_many(connection, table, rows)
-    else:
-        merge_many(connection, table, first, rows)
-
-
-def replace_rows(
-    connection: sa.Connection,
-    table: Table,
-    first: tuple[str, str],
-    frame: pl.DataFrame,
-    alone: sa.ColumnElement[bool],
-) -> None:
-    """All rows of a fitted frame are in the table, and no others for which `alone` holds, as it does for these."""
-    many = connection.dialect.name == POSTGRESQL and frame.height > MANY_ROWS and table.key
-    if many and connection.scalar(sa.select(sa.exists().where(alone))):
-        merge_many(connection, table, first, _with_first(table, first, frame), alone)
-        return
-    connection.execute(sa.delete(STORED[table.name]).where(alone))
-    insert_rows(connection, table, first, frame)
-
-
-def _with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:
+def with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:
+    """A fitted frame in all columns of its table; `first` is a column's name and the value all rows have in it."""
     name, value = first
     return frame.select(pl.lit(value).alias(name), pl.all()).select(table.column_names)
 
 
+def execute(connection: sa.Connection, statement: Statement, rows: pl.DataFrame) -> None:
+    """Executes a statement for every row, a slice at a time."""
+    for part in rows.iter_slices(SLICE_ROWS):
+        # Past SQLAlchemy's own handling of parameters, which costs several times the insert.
+        connection.exec_driver_sql(statement.text, part.rows() if statement.positional else part.to_dicts())
+
+
 @cache
-def _insert(table: Table, dialect: sa.Dialect) -> Statement:
+def insertion(table: Table, dialect: sa.Dialect) -> Statement:
+    """What inserts a row."""
     compiled = sa.insert(STORED[table.name]).compile(dialect=dialect)
     return Statement(str(compiled), dialect.positional)
 
 
 @cache
-def _upsert(table: Table, dialect: sa.Dialect) -> Statement:
-    insert = (postgresql if dialect.name == POSTGRESQL else sqlite).insert(STORED[table.name])
-    others = {name: insert.excluded[name] for name in table.column_names if name not in table.key}
-    upsert = insert.on_conflict_do_update(index_elements=table.key, set_=others)
+def upsertion(table: Table, insert: Insert, dialect: sa.Dialect) -> Statement:
+    """What inserts a row or replaces the one with its key; `insert` is the dialect's own."""
+    upsert = or_replaced(table, insert(STORED[table.name]))
     return Statement(str(upsert.compile(dialect=dialect, column_keys=table.column_names)), dialect.positional)
 
 
-def _execute(connection: sa.Connection, statement: Statement, rows: pl.DataFrame) -> None:
-    for part in rows.iter_slices(SLICE_ROWS):
-        # Past SQLAlchemy's own handling of parameters, which costs several times the insert.
-        connection.exec_driver_sql(statement.text, part.rows() if statement.positional else part.to_dicts())
+def or_replaced(table: Table, inserted: Any) -> sa.Insert:
+    """An insertion in one of the dialects that takes the place of a row with the same key."""
+    others = {name: inserted.excluded[name] for name in table.column_names if name not in table.key}
+    return inserted.on_conflict_do_update(index_elements=table.key, set_=others)
+
+
+def next_number(run_id: str, key: str, now: datetime, insert: Insert) -> sa.Executable:
+    """What takes the next fencing number of a key and gives it; others wait for the key until the transaction ends."""
+    first = insert(FENCES).values(run_id=run_id, key=key, number=1, written_at=now)
+    next_one = {"number": FENCES.c.number + 1, "written_at": now}
+    taken = first.on_conflict_do_update(index_elements=["run_id", "key"], set_=next_one)
+    return taken.returning(FENCES.c.number)
 
 
 def read_rows(

@@ -9,14 +9,19 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.dialects import sqlite
 
 from pipelines.store.errors import StoreError, StoreMissing
-from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION
+from pipelines.store.rows import execute, insertion, next_number, upsertion
+from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION, STORED
+from schemas.tables import Table
 
 BUSY_SECONDS = 30.0
 # Bounds the memory of a run's transaction; pages beyond it go to the log.
@@ -96,6 +101,25 @@ class SqliteBackend:
         """The file has all tables."""
         METADATA.create_all(connection)
         connection.execute(sa.insert(STORE_VERSION), {"number": LAYOUT})
+
+    def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """All rows are in the table."""
+        execute(connection, insertion(table, connection.dialect), rows)
+
+    def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
+        """All rows are in the table."""
+        execute(connection, upsertion(table, sqlite.insert, connection.dialect), rows)
+
+    def replace(
+        self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
+    ) -> None:
+        """All rows are in the table, and no others for which `alone` holds."""
+        connection.execute(sa.delete(STORED[table.name]).where(alone))
+        self.insert(connection, table, rows)
+
+    def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
+        """The key's next fencing number."""
+        return connection.execute(next_number(run_id, key, now, sqlite.insert)).scalar_one()
 
     def _engine(self, connect: Callable[[], sqlite3.Connection], begin: str) -> sa.Engine:
         # No pool: a connection that lies idle would keep the file from being settled.

@@ -7,7 +7,7 @@ to one worker and six to the other. Only the balance hangs on this: any numbers 
 import functools
 from typing import Final
 
-from pipelines.columns import SOURCE_CODES
+from pipelines.events.columns import SOURCE_CODES
 
 # Between how many Flink deals: its parallelism, as infra/flink/options.py sets it.
 SUBTASKS: Final = 2

@@ -14,10 +14,9 @@ from typing import Final, Protocol
 import numpy as np
 import polars as pl
 
-from pipelines.fold import empty_history, meters_of
-from pipelines.history.copies import distinct
-from pipelines.shards import shard_of
-from pipelines.snapshot import Meters, occurs, places
+from pipelines.history.copies import distinct, empty_history, meters_of
+from pipelines.shards.snapshot import Meters, occurs, places
+from pipelines.shards.spilling import shard_of
 
 # Looking through so many unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000

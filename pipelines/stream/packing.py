@@ -13,9 +13,8 @@ import polars as pl
 import pyarrow as pa
 import zstandard
 
-from pipelines.fold import empty_history, with_copies
-from pipelines.history.copies import distinct
-from pipelines.shards import shard_of
+from pipelines.history.copies import distinct, empty_history, with_copies
+from pipelines.shards.spilling import shard_of
 
 _OLDEST: Final = pl.CompatLevel.oldest()
 _LEVEL: Final = 1

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.log.connection import KafkaSettings
-from pipelines.pseudonym import Key, KeyChangedError, key_from_file
 from pipelines.settings import write_privately
-from pipelines.snapshot import open_snapshot
+from pipelines.shards.snapshot import open_snapshot
 from pipelines.store import Store, StoreMissing, open_store
 from pipelines.stream.history import Histories
 from pipelines.stream.positions import Positions, progress_group
+from pipelines.validation.pseudonym import Key, KeyChangedError, key_from_file
 from schemas.addresses import sqlite_path
 
 

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines import quarantine
-from pipelines.columns import SOURCE_CODES
+from pipelines.events import quarantine
+from pipelines.events.columns import SOURCE_CODES
+from pipelines.events.outcome import INTAKE_TYPES, Outcome
 from pipelines.fold import Counted
+from pipelines.history.state import PARTS
 from pipelines.log.topics import owner_of
-from pipelines.outcome import INTAKE_TYPES, Outcome
-from pipelines.quarterly.cellkeys import PARTS, empty_cells, named_cells
+from pipelines.quarterly.cellkeys import empty_cells, named_cells
 from pipelines.store.live import Portion
 from pipelines.stream.dealing import key_of_totals
 from schemas.codes import RECORDS

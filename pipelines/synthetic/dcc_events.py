@@ -25,6 +25,7 @@ from pipelines.synthetic.state import (
 from pipelines.synthetic.supplier_events import HUB, METER
 from pipelines.synthetic.targets import fuel_of
 from schemas.codes import CSP_REGIONS, DEVICE_STATUSES, DEVICE_TYPES, FUELS, SMETS_GENERATIONS
+from schemas.quarters import quarter_of_year
 
 SUCCESS, FAIL, TIMEOUT = 0, 1, 2
 WHITELISTED, INSTALLED, COMMISSIONED, DECOMMISSIONED = (
@@ -37,7 +38,7 @@ _DROPS: Final = np.array([0.009, 0.005, 0.006])
 _CREDENTIALS_FAIL: Final = 0.05
 _MIGRATION_FAILS: Final = 0.06
 MEASURES: Final = ("AVAILABILITY", "CHANGE_OF_SUPPLIER", "FIRMWARE", "INSTALL_AND_COMMISSION", "PREPAYMENT_TOP_UP")
-_MEASURED_FROM: Final = 2017 * 4 + 2
+_MEASURED_FROM: Final = quarter_of_year(2017, 3)
 _SUCCESS_RATES: Final = (0.997, 0.94, 0.9, 0.93, 0.99)
 
 
@@ -192,7 +193,7 @@ def report_service(world: World, quarter: Quarter) -> None:
     if quarter.number < _MEASURED_FROM:
         return
     rng, meters = world.rng, world.meters
-    generations = [code for code in range(len(SMETS_GENERATIONS)) if code or quarter.number >= 2019 * 4 + 2]
+    generations = [code for code in range(len(SMETS_GENERATIONS)) if code or quarter.number >= quarter_of_year(2019, 3)]
     grid = np.meshgrid(_measured_days(world, quarter), range(len(CSP_REGIONS)), generations, range(len(MEASURES)))
     day, csp, generation, measure = (axis.ravel() for axis in grid)
     served = world.places.csp_region[meters.region]

@@ -9,6 +9,7 @@ from pipelines.synthetic.state import DAY_MS, SOURCES, Ints, Quarter, World
 from pipelines.synthetic.targets import OPENING, heir
 from pipelines.synthetic.truth import DIMENSIONS
 from schemas.codes import PAYMENT_MODES
+from schemas.quarters import QUARTERS_A_YEAR, place_in_year
 from schemas.sources import sources
 
 _SIZES: Final = tuple(len(words) for name, words in DIMENSIONS.items() if name != "payment_mode")
@@ -28,7 +29,7 @@ def declare(world: World, quarter: Quarter, stock: tuple[Ints, Ints], before: In
     """
     keys, counts = portfolio(stock)
     trading = np.array([heir(source, quarter.number) == source for source in SOURCES])
-    due = (_LARGE | (quarter.number % 4 == 3)) & trading
+    due = (_LARGE | (place_in_year(quarter.number) == QUARTERS_A_YEAR)) & trading
     emptied = np.setdiff1d(before, keys)
     all_keys = np.concatenate([keys, emptied])
     values = np.concatenate([counts, np.zeros(len(emptied), dtype=np.int64)])

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from pipelines.quarterly.calendar import quarters_of
+from pipelines.events.calendar import quarters_of
 from pipelines.synthetic.events import NO_METER_POINT
 from pipelines.synthetic.soiling import LATE, UNKNOWN_SOURCE, Columns, Fault, Soil
 from pipelines.synthetic.state import (

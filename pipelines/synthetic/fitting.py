@@ -25,6 +25,7 @@ from pipelines.synthetic.state import (
 )
 from pipelines.synthetic.targets import SEGMENTS
 from schemas.codes import INSTALL_REASONS, REMOVAL_REASONS
+from schemas.quarters import quarter_of_year
 from schemas.sources import sources
 
 _SMART_FOR_NON_SMART, _SMART_FOR_SMART, _NEW, _REPLACEMENT = (
@@ -32,8 +33,8 @@ _SMART_FOR_NON_SMART, _SMART_FOR_SMART, _NEW, _REPLACEMENT = (
     for reason in ("SMART_FOR_NON_SMART", "SMART_FOR_SMART", "NEW_CONNECTION", "NON_SMART_REPLACEMENT")
 )
 _DOMESTIC: Final = 2
-_EXCHANGES_STEERED_FROM: Final = 2020 * 4
-_SMETS2_BEGINS: Final = 2017 * 4 + 2
+_EXCHANGES_STEERED_FROM: Final = quarter_of_year(2020, 1)
+_SMETS2_BEGINS: Final = quarter_of_year(2017, 3)
 _REPLACEMENT_RATE: Final = 0.0012
 _FITTED_TRADITIONAL: Final = 0.025
 _REMOVED_WHY: Final = [REMOVAL_REASONS.index(r) for r in ("DEMOLITION", "DE_ENERGISED", "FAULT", "OTHER")]
@@ -89,7 +90,13 @@ def _roll_out(world: World, segment: int, quarter: int) -> Fitted:
 
 
 def _smart_when_new(quarter: int) -> float:
-    return float(np.interp(quarter, [2013 * 4, 2017 * 4, 2020 * 4, 2024 * 4], [0.0, 0.2, 0.7, 0.95]))
+    return float(
+        np.interp(
+            quarter,
+            [quarter_of_year(2013, 1), quarter_of_year(2017, 1), quarter_of_year(2020, 1), quarter_of_year(2024, 1)],
+            [0.0, 0.2, 0.7, 0.95],
+        )
+    )
 
 
 def _connect(world: World, segment: int, count: int, quarter: int) -> Ints:

@@ -9,17 +9,18 @@ from typing import Protocol, TypeVar
 import numpy as np
 import polars as pl
 
-from pipelines.quarterly.calendar import day_end_ms
+from pipelines.events.calendar import day_end_ms
 from pipelines.synthetic.dirt import damage
 from pipelines.synthetic.plan import Plan
 from pipelines.synthetic.report import Report, report_of
-from pipelines.synthetic.simulate import new_world, quarter_number_of, simulate
+from pipelines.synthetic.simulate import new_world, simulate
 from pipelines.synthetic.soiling import Soil
 from pipelines.synthetic.state import World
 from pipelines.synthetic.targets import FIRST, LAST, OPENING
 from pipelines.synthetic.truth import Truth
 from pipelines.synthetic.writing import Lists, Writer, bad_points, lists_of
 from schemas.geography import region_codes
+from schemas.quarters import quarter_of_day
 
 Progress = Callable[[str, float], None]
 
@@ -73,7 +74,7 @@ def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None],
     world = new_world(plan)
     lists = lists_of(world)
     taker = taking(lists, _soil(plan, world, lists) if plan.dirt else None)
-    last = quarter_number_of(plan.until)
+    last = quarter_of_day(plan.until)
 
     def each(quarter: int) -> None:
         progress("Quarters", 0.8 * (quarter - FIRST + 1) / (last - FIRST + 1))

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from pipelines.quarterly.calendar import local_midnight_ms
+from pipelines.events.calendar import local_midnight_ms
 from pipelines.synthetic.events import NONE
 from pipelines.synthetic.places import AREAS_IN_A_REGION, Places
 from pipelines.synthetic.plan import FIRST_DAY, Plan

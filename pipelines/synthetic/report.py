@@ -3,15 +3,15 @@
 import csv
 import functools
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic.plan import GB_METERS, Plan
 from pipelines.synthetic.truth import Truth
+from schemas.quarters import first_day, quarter_text
 from schemas.sources import sources
 from schemas.tables import SYNTHETIC_NOTICE
 
@@ -170,13 +170,9 @@ def _held(cells: pl.DataFrame, scale: float, last: str) -> tuple[Held, ...]:
     return tuple(_hold(figure, held, scale) for figure in chosen)
 
 
-def _first_day(number: int) -> date:
-    return date(number // 4, number % 4 * 3 + 1, 1)
-
-
 def report_of(plan: Plan, truth: Truth, files: int, events: int) -> Report:
     """The report of a plan from what is true; quarters that were not yet over are left out."""
-    ended = [number for number in truth.stock if _first_day(number + 1) <= plan.until + timedelta(days=1)]
+    ended = [number for number in truth.stock if first_day(number + 1) <= plan.until + timedelta(days=1)]
     cells = truth.cells()
     if not ended:
         return Report(plan, files, events, (), cells.clear())

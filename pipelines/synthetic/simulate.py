@@ -1,11 +1,10 @@
 """The simulation: quarter by quarter, first what changes, then when, then who says so."""
 
 from collections.abc import Callable
-from datetime import date
 
 import numpy as np
 
-from pipelines.quarterly.calendar import day_end_ms
+from pipelines.events.calendar import day_end_ms
 from pipelines.synthetic.dcc_events import (
     report_commissioning,
     report_credentials,
@@ -34,20 +33,16 @@ from pipelines.synthetic.supplier_events import (
 from pipelines.synthetic.switching import switches, transfers
 from pipelines.synthetic.targets import FIRST, read_targets
 from pipelines.synthetic.truth import Truth
+from schemas.quarters import quarter_of_day
 
 _PHASES = 8
-
-
-def quarter_number_of(day: date) -> int:
-    """The quarter that a local date lies in."""
-    return day.year * 4 + (day.month - 1) // 3
 
 
 def new_world(plan: Plan) -> World:
     """The world at the start of 2012, its opening positions recorded."""
     targets, places = read_targets(), read_places()
     rng = np.random.Generator(np.random.PCG64([plan.seed, plan.meters]))
-    counts = points_needed(plan, targets, quarter_number_of(plan.until))
+    counts = points_needed(plan, targets, quarter_of_day(plan.until))
     meters = open_points(rng, places, counts)
     world = World(plan.scale, rng, targets, places, meters, Recorder(day_end_ms(plan.until)))
     report_opening(world, open_meters(world))

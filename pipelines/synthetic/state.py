@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.quarterly.calendar import local_midnight_ms, quarter_text
+from pipelines.events.calendar import local_midnight_ms
 from pipelines.synthetic.events import Recorder
 from pipelines.synthetic.places import Places
 from pipelines.synthetic.targets import Targets
 from schemas.codes import METER_TYPES, OPERATING_MODES, PAYMENT_MODES
+from schemas.quarters import first_day, quarter_text
 from schemas.sources import source_ids
 
 Ints = npt.NDArray[np.int64]
@@ -97,7 +98,7 @@ class Quarter:
 
 def quarter_days(number: int) -> Quarter:
     """A quarter with its days; `days_ms` holds one more, the first of the next quarter."""
-    first, after = (np.datetime64(f"{n // 4:04d}-{n % 4 * 3 + 1:02d}-01") for n in (number, number + 1))
+    first, after = (np.datetime64(first_day(each)) for each in (number, number + 1))
     days = np.arange(first, after + np.timedelta64(1, "D")).astype(object)
     weights = [_DAY_WEIGHTS[day.weekday()] for day in days[:-1]]
     midnights = np.array([local_midnight_ms(day) for day in days], dtype=np.int64)

@@ -19,6 +19,7 @@ from pipelines.synthetic.state import (
 )
 from pipelines.synthetic.targets import SEGMENTS
 from schemas.codes import MODE_CAUSES
+from schemas.quarters import quarter_of_year
 from schemas.sources import sources
 
 _DOMESTIC: Final = 2
@@ -43,9 +44,9 @@ _PUBLISHED_LATER: Final = {"BGAS": 1.03}
 
 def _proneness(quarter: int) -> Array:
     """How prone each supplier's meters are to traditional mode, against the average."""
-    known = np.interp(quarter, [2020 * 4, 2023 * 4], [0, 1])
-    later = np.interp(quarter, [2024 * 4 + 3, 2026 * 4 + 1], [0, 1])
-    small = float(np.interp(quarter, [2021 * 4 + 2, 2022 * 4 + 3], [3.0, 1.4]))
+    known = np.interp(quarter, [quarter_of_year(2020, 1), quarter_of_year(2023, 1)], [0, 1])
+    later = np.interp(quarter, [quarter_of_year(2024, 4), quarter_of_year(2026, 2)], [0, 1])
+    small = float(np.interp(quarter, [quarter_of_year(2021, 3), quarter_of_year(2022, 4)], [3.0, 1.4]))
     weights = []
     for source in sources().values():
         published = _PUBLISHED.get(source.source_id, _OTHERS)

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.quarterly.calendar import quarter_number
 from schemas.codes import FUELS, SECTORS
+from schemas.quarters import quarter_number, quarter_of_day, year_of
 from schemas.sources import Source, sources
 
 _HERE: Final = Path(__file__).parent
@@ -44,7 +44,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 def _pace() -> dict[int, float]:
     """Years passed at each quarter's end, measured in the years' installations."""
     pattern = {int(row["year"]): [float(row[f"q{n}"]) for n in (1, 2, 3, 4)] for row in _rows("pattern.csv")}
-    weights = np.concatenate([pattern.get(year, [0.25] * 4) for year in range(FIRST // 4, LAST // 4 + 1)])
+    weights = np.concatenate([pattern.get(year, [0.25] * 4) for year in range(year_of(FIRST), year_of(LAST) + 1)])
     passed = np.concatenate([[0.0], np.cumsum(weights)])
     return {OPENING + step: float(years) for step, years in enumerate(passed)}
 
@@ -84,9 +84,7 @@ def _normal(weights: Floats) -> Floats:
 
 
 def _number_of_day(source: Source) -> tuple[int, int]:
-    begin = source.active_from.year * 4 + (source.active_from.month - 1) // 3
-    end = source.active_to.year * 4 + (source.active_to.month - 1) // 3 if source.active_to else LAST + 1
-    return begin, end
+    return quarter_of_day(source.active_from), quarter_of_day(source.active_to) if source.active_to else LAST + 1
 
 
 def _trading(quarter: int) -> npt.NDArray[np.bool_]:

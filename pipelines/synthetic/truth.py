@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic.changes import Fitted
 from pipelines.synthetic.state import SOURCES, Array, Ints, Meters
 from pipelines.synthetic.targets import fuel_of, sector_of
 from schemas.codes import FUELS, INSTALL_REASONS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SECTORS
 from schemas.geography import region_codes
+from schemas.quarters import quarter_text
 
 DIMENSIONS: Final = {
     "source_id": SOURCES,

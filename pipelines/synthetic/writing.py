@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from pipelines.quarterly.calendar import quarter_text
 from pipelines.synthetic.avro_blocks import Bodies, Words, blocks, byte_words, encode, header, words
 from pipelines.synthetic.dcc_events import MEASURES
 from pipelines.synthetic.dirt import shuffled, soiled
@@ -20,6 +19,7 @@ from pipelines.synthetic.state import HOUR_MS, SOURCES, Array, Ints, Meters, Wor
 from pipelines.synthetic.targets import LAST, OPENING, fuel_of
 from schemas.codes import FUELS
 from schemas.geography import region_codes
+from schemas.quarters import quarter_text
 from schemas.registry import current
 
 FILE_EVENTS: Final = 100_000

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from dashboards.store import quarters_between
 from schemas.geography import region_codes
+from schemas.quarters import quarters_between
 from schemas.sources import supplier_ids
 from schemas.tables import PUBLISHED_TABLES, SYNTHETIC_NOTICE, Table
 

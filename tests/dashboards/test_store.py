@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.errors import StoreUnreadable
-from dashboards.store import Release, open_published, quarters_between
+from dashboards.store import Release, open_published
 from tests.dashboards.published import RELEASE, Meters, of_meters, published
 
 
@@ -88,10 +88,6 @@ def test_the_store_cannot_be_written_through_the_dashboard(tmp_path: Path) -> No
     with pytest.raises(Exception, match="readonly"), store._engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM published_stock")
     store.close()
-
-
-def test_quarters_between_two_have_no_gap() -> None:
-    assert quarters_between("2025Q3", "2026Q2") == ("2025Q3", "2025Q4", "2026Q1", "2026Q2")
 
 
 @pytest.mark.parametrize(

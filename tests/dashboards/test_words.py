@@ -1,19 +1,13 @@
 """Figures in words."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.words import change, compared, joined, quarter_words, quarters_earlier, share
+from dashboards.words import change, compared, joined, quarter_words, share
 
 
 def test_a_quarter_is_said_as_people_say_it() -> None:
     assert quarter_words("2026Q3") == "Q3 2026"
-
-
-@pytest.mark.parametrize(("steps", "quarter"), [(1, "2026Q2"), (3, "2025Q4"), (4, "2025Q3")])
-def test_earlier_quarters_cross_the_year(steps: int, quarter: str) -> None:
-    assert quarters_earlier("2026Q3", steps) == quarter
 
 
 def test_a_share_is_rounded_half_up_from_exact_counts() -> None:

@@ -21,9 +21,9 @@ from infra.kafka import secured
 from infra.processes import is_listening, running
 from pipelines.log.connection import KafkaSettings, LogError
 from pipelines.log.message import SYNTHETIC_HEADER
-from pipelines.log.parcels import Parcel, parcels
 from pipelines.log.producing import Producer
 from pipelines.log.topics import topic_of
+from pipelines.submitting.parcels import Parcel, parcels
 from tests.postgres import Server, postgres
 
 PORTS = (

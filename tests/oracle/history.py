@@ -5,10 +5,12 @@ Each function takes the events of one meter point.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.codes import DCC_RECORDS
+from schemas.sources import sources
 from tests.oracle.event import Event
+from tests.oracle.quarters import milliseconds_of_day
 
 SAME_INSTANT = ("MeterRemoved", "SupplyGained", "MeterInstalled", "OperatingModeChanged", "PaymentModeChanged")
 
@@ -66,14 +68,13 @@ def corrections(copies: list[Event], history: History) -> list[tuple[Event, list
     A correction is judged against the copies that stand after rule 1. A chain through a missing, rejected or
     circular link is pending.
     """
-    own = {(event.source_id, event.event_id): event for event in copies}
-    holders: dict[str, set[str]] = defaultdict(set)
+    holders: dict[str, dict[str, Event]] = defaultdict(dict)
     for event in copies:
-        holders[event.event_id].add(event.source_id)
+        holders[event.event_id][event.source_id] = event
     sound: list[Event] = []
     rejected: set[tuple[str, str]] = set()
     for correction in (event for event in copies if event.is_correction):
-        reason = fault_of(correction, own, holders)
+        reason = fault_of(correction, holders)
         if reason:
             history.rejected.append((correction, reason))
             rejected.add((correction.source_id, correction.event_id))
@@ -81,7 +82,7 @@ def corrections(copies: list[Event], history: History) -> list[tuple[Event, list
             sound.append(correction)
     chains: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for correction in sound:
-        root = root_of(correction, own, rejected)
+        root = root_of(correction, holders, rejected)
         if root is None:
             history.pending.append(correction)
         else:
@@ -89,20 +90,43 @@ def corrections(copies: list[Event], history: History) -> list[tuple[Event, list
     return [(event, chains[event.source_id, event.event_id]) for event in copies if not event.is_correction]
 
 
-def fault_of(correction: Event, own: dict[tuple[str, str], Event], holders: dict[str, set[str]]) -> str:
+def has_inherited(heir: str, predecessor: str, reported_at: int) -> bool:
+    """Whether a source had taken over another's book, if need be through others, when it reported something."""
+    passed = sources()[predecessor]
+    while passed.successor is not None:
+        assert passed.active_to is not None
+        if reported_at < milliseconds_of_day(passed.active_to, end=True):
+            return False
+        if passed.successor == heir:
+            return True
+        passed = sources()[passed.successor]
+    return False
+
+
+def target_of(correction: Event, holders: dict[str, dict[str, Event]]) -> Event | None:
+    """Rule 2: the event that a correction names: its source's own, or one of a source whose book it has taken over."""
+    found = holders.get(correction.corrects or "", {})
+    if correction.source_id in found:
+        return found[correction.source_id]
+    for source in sorted(found):
+        if has_inherited(correction.source_id, source, correction.reported_at):
+            return found[source]
+    return None
+
+
+def fault_of(correction: Event, holders: dict[str, dict[str, Event]]) -> str:
     """Rule 2: why a correction is rejected; empty where it is not.
 
-    An own event with the named id is the target, whatever others hold. If there is none and another source holds
-    that id: CORRECTION_NOT_OWNER. If the target is of another type: CORRECTION_TYPE_MISMATCH.
+    If there is no target and another source holds the named id: CORRECTION_NOT_OWNER. If the target is of another
+    type: CORRECTION_TYPE_MISMATCH.
     """
-    named = correction.corrects or ""
-    target = own.get((correction.source_id, named))
+    target = target_of(correction, holders)
     if target is None:
-        return "CORRECTION_NOT_OWNER" if holders.get(named) else ""
+        return "CORRECTION_NOT_OWNER" if holders.get(correction.corrects or "") else ""
     return "CORRECTION_TYPE_MISMATCH" if target.record != correction.record else ""
 
 
-def root_of(correction: Event, own: dict[tuple[str, str], Event], rejected: set[tuple[str, str]]) -> Event | None:
+def root_of(correction: Event, holders: dict[str, dict[str, Event]], rejected: set[tuple[str, str]]) -> Event | None:
     """Rule 2: the NEW event that a chain of corrections ends in; None where a link is missing, rejected or circular."""
     seen: set[tuple[str, str]] = set()
     link: Event | None = correction
@@ -111,24 +135,24 @@ def root_of(correction: Event, own: dict[tuple[str, str], Event], rejected: set[
         if name in seen or name in rejected:
             return None
         seen.add(name)
-        link = own.get((link.source_id, link.corrects or ""))
+        link = target_of(link, holders)
     return link
 
 
 def winner_of(root: Event, chain: list[Event], history: History) -> None:
     """Rule 2: the newest correction of a root by (reported_at, event_id) wins; the root and the others are superseded.
 
-    An AMEND stands in the root's place; a VOID leaves nothing standing.
+    An AMEND stands in the root's place, as an event of the root's source; a VOID leaves nothing standing.
     """
     if not chain:
         history.standing.append(root)
         return
-    *others, winner = sorted(chain, key=lambda event: (event.reported_at, event.event_id))
+    *others, winner = sorted(chain, key=lambda event: (event.reported_at, event.event_id, event.source_id))
     history.superseded.extend([root, *others])
     if winner.action == "VOID":
         history.withdrawals.append(winner)
     else:
-        history.standing.append(winner)
+        history.standing.append(replace(winner, source_id=root.source_id))
 
 
 def order(event: Event) -> tuple[int, int, str, int, str, str]:

@@ -15,6 +15,12 @@ def quarter_of(instant: int) -> str:
     return f"{local.year:04d}Q{(local.month + 2) // 3}"
 
 
+def milliseconds_of_day(day: date, *, end: bool) -> int:
+    """The instant at which a day in London begins or, with `end`, at which it is over."""
+    midnight = datetime.combine(day + timedelta(days=1 if end else 0), time(), tzinfo=LONDON)
+    return (midnight - EPOCH) // timedelta(milliseconds=1)
+
+
 def end_of_day(day: date) -> datetime:
     """The last millisecond of a day in London: what `--as-at` means by a bare date."""
     midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=LONDON)

@@ -1,5 +1,5 @@
 -- The recount in SQL. In: `sent`, one row a validated event as it came, the further fields of all records side by side,
--- `content` and `details` as canonical JSON. Out: `cells` and `fates`.
+-- `content` and `details` as canonical JSON; and `sources`, with the instant at which each ended. Out: `cells` and `fates`.
 
 CREATE OR REPLACE MACRO quarter_of(instant) AS
     strftime((epoch_ms(instant) AT TIME ZONE 'UTC') AT TIME ZONE 'Europe/London', '%Y')
@@ -23,47 +23,70 @@ FROM contents;
 
 CREATE OR REPLACE TEMP TABLE copies AS SELECT * EXCLUDE (content) FROM ranked WHERE copy_rank = 1;
 
--- Rule 2. Each correction is judged once; then every NEW event gathers what can be reached from it.
+-- Rule 2. A source speaks for itself from the beginning, and for one whose book it took over from then on.
+CREATE OR REPLACE TEMP TABLE speakers AS
+WITH RECURSIVE passed AS (
+    SELECT source_id AS owner, source_id AS speaker, -9000000000000000000::BIGINT AS since FROM sources
+    UNION ALL
+    SELECT p.owner, s.successor, greatest(p.since, s.ended_at)
+    FROM passed AS p JOIN sources AS s ON s.source_id = p.speaker WHERE s.successor IS NOT NULL
+)
+SELECT * FROM passed;
+
+CREATE OR REPLACE TEMP TABLE targets AS
+SELECT c.source_id, c.fuel, c.meter_point_id, c.event_id, t.source_id AS target_source, t.record AS target_record
+FROM copies AS c
+JOIN copies AS t ON t.fuel = c.fuel AND t.meter_point_id = c.meter_point_id AND t.event_id = c.corrects
+JOIN speakers AS s ON s.owner = t.source_id AND s.speaker = c.source_id AND s.since <= c.reported_at
+WHERE c.action <> 'NEW'
+QUALIFY row_number() OVER (
+    PARTITION BY c.source_id, c.fuel, c.meter_point_id, c.event_id ORDER BY t.source_id <> c.source_id, t.source_id
+) = 1;
+
+-- Each correction is judged once; then every NEW event gathers what can be reached from it.
 CREATE OR REPLACE TEMP TABLE judged AS
 SELECT
-    c.source_id, c.fuel, c.meter_point_id, c.event_id, c.corrects, c.record,
+    c.source_id, c.fuel, c.meter_point_id, c.event_id, c.corrects, c.record, own.target_source,
     CASE
-        WHEN own.record = c.record THEN 'SOUND'
-        WHEN own.record IS NOT NULL THEN 'CORRECTION_TYPE_MISMATCH'
+        WHEN own.target_record = c.record THEN 'SOUND'
+        WHEN own.target_record IS NOT NULL THEN 'CORRECTION_TYPE_MISMATCH'
         WHEN held.event_id IS NOT NULL THEN 'CORRECTION_NOT_OWNER'
         ELSE 'MISSING'
     END AS verdict
 FROM copies AS c
-LEFT JOIN copies AS own
+LEFT JOIN targets AS own
     ON own.source_id = c.source_id AND own.fuel = c.fuel AND own.meter_point_id = c.meter_point_id
-    AND own.event_id = c.corrects
+    AND own.event_id = c.event_id
 LEFT JOIN (SELECT DISTINCT fuel, meter_point_id, event_id FROM copies) AS held
     ON held.fuel = c.fuel AND held.meter_point_id = c.meter_point_id AND held.event_id = c.corrects
 WHERE c.action <> 'NEW';
 
 CREATE OR REPLACE TEMP TABLE families AS
 WITH RECURSIVE family AS (
-    SELECT source_id, fuel, meter_point_id, event_id AS root, event_id FROM copies WHERE action = 'NEW'
+    SELECT source_id AS owner, source_id, fuel, meter_point_id, event_id AS root, event_id
+    FROM copies WHERE action = 'NEW'
     UNION ALL
-    SELECT f.source_id, f.fuel, f.meter_point_id, f.root, j.event_id
+    SELECT f.owner, j.source_id, f.fuel, f.meter_point_id, f.root, j.event_id
     FROM family AS f
     JOIN judged AS j
-        ON j.source_id = f.source_id AND j.fuel = f.fuel AND j.meter_point_id = f.meter_point_id
+        ON j.target_source = f.source_id AND j.fuel = f.fuel AND j.meter_point_id = f.meter_point_id
         AND j.corrects = f.event_id AND j.verdict = 'SOUND'
 )
 SELECT * FROM family;
 
 CREATE OR REPLACE TEMP TABLE contenders AS
 SELECT
-    c.*,
+    c.*, f.owner,
     row_number() OVER (
-        PARTITION BY f.source_id, f.fuel, f.meter_point_id, f.root
-        ORDER BY c.action = 'NEW', c.reported_at DESC, c.event_id DESC
+        PARTITION BY f.owner, f.fuel, f.meter_point_id, f.root
+        ORDER BY c.action = 'NEW', c.reported_at DESC, c.event_id DESC, c.source_id DESC
     ) AS standing_place
 FROM families AS f
 JOIN copies AS c USING (source_id, fuel, meter_point_id, event_id);
 
-CREATE OR REPLACE TEMP TABLE standing AS SELECT * FROM contenders WHERE standing_place = 1 AND action <> 'VOID';
+-- What an heir amended is still its predecessor's event.
+CREATE OR REPLACE TEMP TABLE standing AS
+SELECT * EXCLUDE (owner) REPLACE (owner AS source_id) FROM contenders WHERE standing_place = 1 AND action <> 'VOID';
 
 -- Rule 7. What became of every event.
 CREATE OR REPLACE TEMP TABLE fates AS

@@ -13,7 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from schemas.registry import current
+from schemas.sources import sources
 from tests.oracle.event import ENVELOPE, Event
+from tests.oracle.quarters import milliseconds_of_day
 
 SQL = Path(__file__).with_name("recount.sql")
 NUMBERS = ("effective_at", "reported_at", "meters", "numerator", "denominator", "duration_seconds")
@@ -54,10 +56,24 @@ def as_table(events: Iterable[Event]) -> pa.Table:
     return pa.table(arrays)
 
 
+def sources_table() -> pa.Table:
+    """The sources: source_id, the instant at which each ended, and who took over its book."""
+    listed = list(sources().values())
+    ends = [None if one.active_to is None else milliseconds_of_day(one.active_to, end=True) for one in listed]
+    return pa.table(
+        {
+            "source_id": pa.array([one.source_id for one in listed]),
+            "ended_at": pa.array(ends, pa.int64()),
+            "successor": pa.array([one.successor for one in listed], pa.string()),
+        }
+    )
+
+
 def recount(events: Iterable[Event]) -> Recounted:
     """The cells of validated events, and their fates; measures of the DCC's service are not counted."""
     with duckdb.connect() as connection:
         connection.register("sent", as_table(events))
+        connection.register("sources", sources_table())
         connection.execute(SQL.read_text(encoding="utf-8"))
         cells = connection.execute("SELECT * FROM cells").fetchall()
         fates = connection.execute("SELECT source_id, record, status, reason, records FROM fates").fetchall()

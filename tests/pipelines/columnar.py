@@ -9,16 +9,17 @@ from typing import Any
 import fastavro
 import polars as pl
 
-from pipelines import columns, quarantine
-from pipelines.block import Block, Origin
-from pipelines.decode import decode
-from pipelines.fold import Counted, empty_history, fold
-from pipelines.pseudonym import Key, key_from_text
+from pipelines.events import columns, quarantine
+from pipelines.events.block import Block, Origin
+from pipelines.fold import Counted, fold
+from pipelines.history.copies import empty_history, with_copies
 from pipelines.quarterly.cellkeys import named_cells
-from pipelines.salvage import Body
+from pipelines.source.decode import decode
 from pipelines.source.files import find_files, plan
 from pipelines.source.reading import read
-from pipelines.validate import identify
+from pipelines.source.salvage import Body
+from pipelines.validation.pseudonym import Key, key_from_text
+from pipelines.validation.validate import identify
 from schemas.registry import current, parsed
 from schemas.tables import CELL_KEY
 from tests.builders import Event
@@ -68,7 +69,7 @@ def identified_in(folder: Path, key: Key = KEY) -> pl.DataFrame:
 
 def counted(events: Iterable[Event]) -> Counted:
     """What events amount to."""
-    return fold(empty_history(), identified(events)).deltas
+    return fold(empty_history(), with_copies(identified(events))).deltas
 
 
 def by_oracle(events: Iterable[Event]) -> Outcome:

@@ -91,7 +91,7 @@ def test_a_run_that_a_signal_ends_says_nothing_and_leaves_nothing(
     run = started(folder, "run", "--input", "in", "--store", "new.db", *(["--", *options] if options else []))
     until(lambda: works(folder))
     if options:
-        until(lambda: any("pipelines.worker" in line for line in of_session(run.pid)))
+        until(lambda: any("pipelines.local.worker" in line for line in of_session(run.pid)))
     # As a terminal does it: to all processes.
     os.killpg(run.pid, number) if number == signal.SIGINT else run.send_signal(number)
     _, errors = run.communicate(timeout=60)

@@ -84,7 +84,7 @@ def test_a_folder_of_sources_goes_to_their_topics_and_comes_back_as_its_events(b
     ]
     assert json.loads((tmp_path / "all.json").read_text(encoding="utf-8")) == receipts
     found = form([*all_messages(broker, "supplier.BGAS"), *all_messages(broker, "dcc")])
-    assert (sum(block.frame.height for block in found.blocks), found.losses, found.synthetic) == (4, (), True)
+    assert (sum(block.frame.height for block in found.blocks), found.losses, found.unmarked) == (4, (), {})
     assert {origin.owner for block in found.blocks for origin in block.origins} == {"BGAS", "SDCC"}
 
 

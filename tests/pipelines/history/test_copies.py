@@ -5,8 +5,7 @@ from itertools import permutations
 import polars as pl
 import pytest
 
-from pipelines.fold import with_copies
-from pipelines.history.copies import canonical, distinct, losers
+from pipelines.history.copies import canonical, distinct, losers, with_copies
 from tests.builders import (
     ACME,
     BOLT,

@@ -2,7 +2,7 @@
 
 from itertools import islice, permutations
 
-from tests.builders import ACME, BOLT, Event, altered, amend, installed, removed, visited, void
+from tests.builders import ACME, BOLT, GONE, Event, altered, amend, installed, removed, visited, void
 from tests.pipelines.columnar import by_oracle, cells, counted, differences, intake, rejections
 
 ROOT = visited(id="root")
@@ -103,6 +103,50 @@ def test_nobody_corrects_the_event_of_another() -> None:
 def test_an_own_event_is_the_target_whatever_another_holds_under_that_id() -> None:
     ours, theirs = visited(by=BOLT, id="root"), ROOT
     assert visits(theirs, ours, amend(ours, outcome="NO_ACCESS")) == ["COMPLETED", "NO_ACCESS"]
+
+
+THEIRS = visited(by=GONE, on="2021-03-02", id="root")
+# The first instant of the day after the predecessor's last.
+TAKEN_OVER = "2021-03-31T23:00:00Z"
+
+
+def test_an_heir_corrects_its_predecessors_event_which_stays_the_predecessors() -> None:
+    amended = amend(THEIRS, source_id=BOLT, outcome="NO_ACCESS", reported=TAKEN_OVER)
+    assert visits(THEIRS, amended) == ["NO_ACCESS"]
+    assert [key[2] for key in cells(counted([THEIRS, amended])) if key[0] == "visits"] == [GONE]
+    assert intake(counted([THEIRS, amended])) == {(GONE, "superseded"): 1, (BOLT, "accepted"): 1}
+    assert visits(THEIRS, amended, void(amended, source_id=BOLT, reported="2021-04-02")) == []
+
+
+def test_an_heir_corrects_nothing_before_it_has_taken_over_and_its_predecessor_nothing_of_the_heirs() -> None:
+    early = amend(THEIRS, source_id=BOLT, outcome="NO_ACCESS", reported="2021-03-31T22:59:59.999Z")
+    ours = visited(by=BOLT, on="2021-05-01", id="root")
+    backwards = amend(ours, source_id=GONE, outcome="NO_ACCESS")
+    for events, sender in (([THEIRS, early], BOLT), ([ours, backwards], GONE)):
+        assert visits(*events) == ["COMPLETED"]
+        assert rejections(counted(events)) == {(sender, "InstallationVisit", "CORRECTION_NOT_OWNER"): 1}
+
+
+def test_an_heirs_own_event_is_the_target_before_its_predecessors() -> None:
+    ours = visited(by=BOLT, on="2021-05-01", id="root", outcome="ABORT_HAN")
+    assert visits(THEIRS, ours, amend(ours, outcome="NO_ACCESS")) == ["COMPLETED", "NO_ACCESS"]
+
+
+def test_the_newest_correction_wins_whether_the_predecessor_or_the_heir_sent_it() -> None:
+    ours = amend(THEIRS, source_id=BOLT, outcome="NO_ACCESS", reported="2021-04-05", id="ours")
+    late = amend(THEIRS, outcome="ABORT_HAN", reported="2021-04-06", id="late")
+    assert visits(THEIRS, ours, late) == ["ABORT_HAN"]
+    together = [altered(event, reported_at=late["reported_at"], event_id=late["event_id"]) for event in (ours, late)]
+    assert visits(THEIRS, *together) == ["ABORT_HAN"]
+
+
+def test_a_book_that_was_taken_over_twice_is_corrected_by_the_last_heir_from_then_on() -> None:
+    # Green Supplier's book went to Shell Energy Retail in 2021, and with that one's to Octopus in 2024.
+    first, second, third = "GREN", "LORM", "MRCY"
+    theirs = visited(by=first, on="2021-03-02", id="root")
+    assert visits(theirs, amend(theirs, source_id=second, outcome="NO_ACCESS", reported="2022-01-01")) == ["NO_ACCESS"]
+    assert visits(theirs, amend(theirs, source_id=third, outcome="NO_ACCESS", reported="2022-01-01")) == ["COMPLETED"]
+    assert visits(theirs, amend(theirs, source_id=third, outcome="NO_ACCESS", reported="2024-01-01")) == ["NO_ACCESS"]
 
 
 def test_a_chain_through_a_rejected_link_waits() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.fold import Counted, added, empty_history, fold, recount, with_copies
-from pipelines.history.copies import distinct
-from pipelines.shards import shard_of
+from pipelines.fold import Counted, Fold, added, fold, recount
+from pipelines.history.copies import distinct, empty_history, with_copies
+from pipelines.shards.spilling import shard_of
 from tests.builders import ACME, BOLT, Event, Layout, amend, installed, opening, removed, visited, write_files
 from tests.pipelines.columnar import (
     by_oracle,
@@ -34,11 +34,16 @@ def batches(count: int, chance: random.Random) -> list[list[int]]:
     return [mixed[begin:end] for begin, end in zip([0, *cuts], [*cuts, count], strict=True)]
 
 
+def grown(history: pl.DataFrame, events: pl.DataFrame) -> Fold:
+    """The history after some events, and the deltas."""
+    return fold(history, with_copies(events))
+
+
 def folded(*parts: pl.DataFrame) -> tuple[pl.DataFrame, Counted]:
     """The history after all parts, and the sum of the deltas."""
     history, deltas = empty_history(), []
     for part in parts:
-        step = fold(history, part)
+        step = grown(history, part)
         history = step.history
         deltas.append(step.deltas)
     return history, added(deltas)
@@ -75,7 +80,7 @@ def test_any_order_batches_and_duplicates_end_in_the_same_counts(events: list[Ev
 def test_after_every_batch_the_deltas_add_up_to_what_has_come(events: list[Event], chance: random.Random) -> None:
     frame, history, total, come = identified(events), empty_history(), added([]), []
     for batch in batches(len(events), chance):
-        step = fold(history, frame[batch])
+        step = grown(history, frame[batch])
         history, total = step.history, added([total, step.deltas])
         come += batch
         assert differences(total, by_oracle([events[place] for place in come])) == []
@@ -87,7 +92,7 @@ def test_the_deltas_are_the_difference_of_two_recounts(events: list[Event], chan
     frame = identified(chance.sample(events, len(events)))
     before, after = frame[: len(frame) // 2], frame[len(frame) // 2 :]
     history, known = folded(before)
-    assert nothing(fold(history, after).deltas.minus(whole(frame).minus(known)))
+    assert nothing(grown(history, after).deltas.minus(whole(frame).minus(known)))
 
 
 @settings(max_examples=12)
@@ -95,7 +100,7 @@ def test_the_deltas_are_the_difference_of_two_recounts(events: list[Event], chan
 def test_events_sent_again_change_only_the_number_of_duplicates(events: list[Event], chance: random.Random) -> None:
     frame = identified(events)
     again = chance.sample(range(len(events)), chance.randint(1, len(events)))
-    deltas = fold(folded(frame)[0], frame[again]).deltas
+    deltas = grown(folded(frame)[0], frame[again]).deltas
     assert deltas.cells.is_empty()
     assert deltas.rejections.is_empty()
     sent = [events[place]["source_id"] for place in again]
@@ -123,17 +128,17 @@ def test_events_out_of_files_count_as_the_oracle_counts_them(
 
 def test_no_events_change_nothing() -> None:
     history, _ = folded(identified([installed()]))
-    step = fold(history, identified([]))
+    step = grown(history, identified([]))
     assert nothing(step.deltas)
     assert step.history.height == 1
-    assert nothing(fold(empty_history(), identified([])).deltas)
+    assert nothing(grown(empty_history(), identified([])).deltas)
 
 
 def test_a_late_install_lifts_what_came_before_it() -> None:
     late, early = installed(on="2026-04-03"), removed(on="2026-05-01")
     history, first = folded(identified([early]))
     assert [key[0] for key in cells(first) if key[0] != "reporting_delay"] == ["inconsistent"]
-    deltas = cells(fold(history, identified([late])).deltas)
+    deltas = cells(grown(history, identified([late])).deltas)
     assert {key[0]: value for key, value in deltas.items() if key[0] in {"inconsistent", "removals"}} == {
         "inconsistent": -1,
         "removals": 1,
@@ -146,7 +151,7 @@ def test_a_correction_may_come_before_what_it_corrects() -> None:
     history, pending = folded(identified([correction]))
     assert cells(pending) == {}
     assert intake(pending) == {(ACME, "pending"): 1}
-    step = fold(history, identified([first]))
+    step = grown(history, identified([first]))
     assert intake(step.deltas) == {(ACME, "pending"): -1, (ACME, "superseded"): 1, (ACME, "accepted"): 1}
     assert {key[8] for key in cells(step.deltas) if key[0] == "meters"} == {"PREPAYMENT"}
 
@@ -155,7 +160,7 @@ def test_a_rejection_by_history_is_lifted_by_the_copy_that_was_first() -> None:
     later = visited(by=BOLT, id="one", reported="2026-04-05")
     earlier = visited(by=BOLT, id="one", reported="2026-04-04", outcome="NO_ACCESS")
     history, _ = folded(identified([later]))
-    step = fold(history, identified([earlier]))
+    step = grown(history, identified([earlier]))
     assert rejections(step.deltas) == {(BOLT, "InstallationVisit", "EVENT_ID_REUSED"): 1}
     assert {key[-1]: value for key, value in cells(step.deltas).items() if key[0] == "visits"} == {
         "COMPLETED": -1,

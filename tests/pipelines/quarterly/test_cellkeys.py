@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.quarterly.cellkeys import LONGEST_TEXT, PARTS, keys_of, laid_out, named_cells, storable
+from pipelines.history.state import PARTS, laid_out
+from pipelines.quarterly.cellkeys import LONGEST_TEXT, keys_of, named_cells, storable
 from pipelines.quarterly.measures import MEASURES
 from schemas.codes import OPERATING_MODES, PAYMENT_MODES
 from tests.builders import ODD_AUTHORITIES, A, B, installed

@@ -118,12 +118,12 @@ def test_as_at_uses_only_what_the_broker_had_by_then() -> None:
     assert ids(form(log(single(one), single(two)), as_at=NOON)) == {"MeterRemoved": [one["event_id"]]}
 
 
-def test_the_log_is_synthetic_only_if_every_message_says_so() -> None:
+def test_messages_that_do_not_say_that_they_are_synthetic_are_counted() -> None:
     event = removed()
-    assert form(log(single(event), container([event]))).synthetic
-    assert form(log(container([event], synthetic=True), marked=False)).synthetic
-    assert not form([*log(single(event)), *log(single(event), marked=False)]).synthetic
-    assert not form(log(b"poison", marked=False)).synthetic
+    assert form(log(single(event), container([event]))).unmarked == {}
+    assert form(log(container([event], synthetic=True), marked=False)).unmarked == {}
+    assert form([*log(single(event)), *log(single(event), marked=False)]).unmarked == {ACME: 1}
+    assert form(log(b"poison", container([event]), marked=False)).unmarked == {ACME: 2}
 
 
 def head(schema: bytes) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.quarterly.calendar import FIRST_MS, LAST_MS
+from pipelines.events.calendar import FIRST_MS, LAST_MS
 from pipelines.source.files import RECEIVED_AT, received_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from pipelines.store import Fenced, Store, StoreError, live, open_store
+from pipelines.store import Fenced, Store, StoreError, open_store
 from pipelines.store.errors import StoreConflict
+from pipelines.store.live import LiveWrite
 from pipelines.store.opening import server as backend_of
 from pipelines.store.postgres import PostgresBackend
 from pipelines.store.tables import CURRENT_RUN, LAYOUT
@@ -135,7 +136,7 @@ def test_a_writer_that_is_cut_off_leaves_nothing_and_the_next_one_writes(
 
     def is_cut_off() -> None:
         with backend.writing(live=True) as connection:
-            live.write(connection, "live", [portion(ACME, None, (Cell(2, detail="new"),))], NOON)
+            LiveWrite(backend, connection, "live").write([portion(ACME, None, (Cell(2, detail="new"),))], NOON)
             terminate(postgres_server)
 
     with pytest.raises(StoreError, match="cannot be reached, or went away"):
@@ -150,7 +151,7 @@ def test_two_workers_write_different_keys_without_waiting_for_each_other(
 ) -> None:
     begun(store)
     with backend.writing(live=True) as connection:
-        live.write(connection, "live", [portion(ACME, None, (Cell(1, detail="a"),))], NOON)
+        LiveWrite(backend, connection, "live").write([portion(ACME, None, (Cell(1, detail="a"),))], NOON)
         # Would wait for ever for a lock that only the end of this block gives back.
         assert store.write_portions("live", [portion(BOLT, None, (Cell(2, detail="b"),))]) == {BOLT: 1}
         assert values(store) == {"b": 2}
@@ -167,10 +168,10 @@ def test_a_zombie_in_the_middle_of_its_transaction_does_not_undo_the_next_worker
     def write_late() -> None:
         with other.writing(live=True) as late:
             late.execute(sa.text("SET LOCAL lock_timeout = '50ms'"))
-            live.write(late, "live", [portion(ACME, 1, (Cell(9, detail="stale"),))], NOON)
+            LiveWrite(other, late, "live").write([portion(ACME, 1, (Cell(9, detail="stale"),))], NOON)
 
     with backend.writing(live=True) as connection:
-        live.write(connection, "live", [portion(ACME, None, (Cell(2, detail="new"),))], NOON)
+        LiveWrite(backend, connection, "live").write([portion(ACME, None, (Cell(2, detail="new"),))], NOON)
         with pytest.raises(StoreError, match="is in use by another program"):
             write_late()
     with pytest.raises(Fenced):

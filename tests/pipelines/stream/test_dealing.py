@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from pipelines.columns import SOURCE_CODES
+from pipelines.events.columns import SOURCE_CODES
 from pipelines.stream.dealing import key_of_totals, keys_of, shard_of_key
 from pipelines.stream.totals import NO_SOURCE
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.fold import with_copies
-from pipelines.shards import shard_of
-from pipelines.snapshot import Manifest, Snapshot, write_shard
+from pipelines.history.copies import with_copies
+from pipelines.shards.snapshot import Manifest, Snapshot, write_shard
+from pipelines.shards.spilling import shard_of
 from tests.builders import installed, mpan, removed
 from tests.pipelines.columnar import identified
 

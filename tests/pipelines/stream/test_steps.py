@@ -17,21 +17,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.conservation import BalanceBroken
-from pipelines.fold import Counted
+from pipelines.events.conservation import BalanceBroken
+from pipelines.events.outcome import INTAKE_TYPES
+from pipelines.events.outcome import Outcome as Judged
+from pipelines.fold import Counted, Fold
 from pipelines.log.producing import Headers
 from pipelines.log.topics import topic_of
-from pipelines.outcome import INTAKE_TYPES
-from pipelines.outcome import Outcome as Judged
 from pipelines.quarterly.cellkeys import empty_cells
 from pipelines.store import Store, StoreMissing, open_store
-from pipelines.stream import kept, sink, transforms, waiting
+from pipelines.stream import fold_arrivals, kept, sink, waiting
 from pipelines.stream.dealing import keys_of
+from pipelines.stream.fold_arrivals import FoldArrivals
+from pipelines.stream.keep_totals import KeepTotals
 from pipelines.stream.packing import pack_by_shard
 from pipelines.stream.settings import StreamSettings, histories_of
 from pipelines.stream.sink import LIFTED, REJECTED, Sink
 from pipelines.stream.totals import Share, dealt, shares_of_outcome, with_offsets
-from pipelines.stream.transforms import FoldShards, KeepTotals
 from pipelines.stream.waiting import BRISK_SECONDS, FEW_EVENTS, LOOK_SECONDS, STILL_LOOKS, WAITS, wait_of
 from tests.builders import ACME, BOLT, Event, amend, installed, removed, void
 from tests.oracle.event import Outcome
@@ -193,8 +194,8 @@ class Job:
     def _settings(self) -> StreamSettings:
         return StreamSettings(RUN, "key", self.shards, "")
 
-    def _fold_step(self) -> FoldShards:
-        step = FoldShards(self._settings())
+    def _fold_step(self) -> FoldArrivals:
+        step = FoldArrivals(self._settings())
         step.setup()
         step.start_bundle()
         return step
@@ -207,7 +208,7 @@ class Job:
         step.start_bundle()
         return step
 
-    def _keep(self, folding: FoldShards) -> None:
+    def _keep(self, folding: FoldArrivals) -> None:
         step = self._keep_step()
         for windowed in folding.finish_bundle():
             key, share = windowed.value
@@ -258,7 +259,7 @@ def test_whatever_is_lost_waits_or_comes_twice_the_ledger_is_what_the_oracle_cou
             patch.setattr("pipelines.stream.history.RECENT_ROWS", 2)
             patch.setattr("pipelines.stream.history.MOST_RUNS", 2)
             patch.setattr("pipelines.stream.history.LARGE_ROWS", 6)
-            patch.setattr(transforms, "MOST_BYTES", 3_000)
+            patch.setattr(fold_arrivals, "MOST_BYTES", 3_000)
             patch.setattr("pipelines.stream.history.MOST_METERS", 1)
             patch.setattr("pipelines.stream.packing.SEGMENT_ROWS", 2)
             patch.setattr(kept, "SEGMENT_BYTES", 1_000_000_000)
@@ -383,7 +384,7 @@ def test_a_fold_out_of_balance_is_raised_and_nothing_of_its_bundle_is_shared(
     before, told = job.store.standing(RUN), list(job.totals)
     lost = Counted(empty_cells(), pl.DataFrame(schema=INTAKE), pl.DataFrame())
     with monkeypatch.context() as broken:
-        broken.setattr(transforms, "change", lambda *_: lost)
+        broken.setattr(fold_arrivals, "fold", lambda history, _: Fold(history, lost))
         with pytest.raises(BalanceBroken, match="A fold of 1 records accounts for 0"):
             job.take(identified([removed()]), 0.0)
     assert list(job.totals) == told

@@ -1,0 +1,36 @@
+"""A run's own folder, for what its steps hand to each other and for temporary files; gone when the run ends."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def work_folder(home: Path) -> Iterator[Path]:
+    """A folder under `home` that is gone at the end; what killed runs left there is swept away."""
+    folder = home / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("run-*-*"):
+        if not Path(f"/proc/{left.name.split('-')[1]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=folder))
+    try:
+        with _temporary_files_in(work):
+            yield work
+    finally:
+        # A step that was broken off may still add a file.
+        while work.exists():
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_files_in(work: Path) -> Iterator[None]:
+    """Beam's temporary folders, which it leaves where it is killed, lie in a folder; it asks for no other place."""
+    before, tempfile.tempdir = tempfile.tempdir, str(work.absolute())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
