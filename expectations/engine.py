@@ -6,7 +6,7 @@ The suites run on a pandas frame whose index is the row key, so that a result li
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 # This logger of its own accord tells of a temporary folder each time.
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
 
+Form = Callable[[type_json], RowExpectation | type_json]
 RESULT_FORMAT = {
     "result_format": "COMPLETE",
     "exclude_unexpected_values": True,
@@ -51,14 +52,17 @@ class Verdict:
 
 
 class Engine:
-    """An ephemeral context of Great Expectations and the suites it was given, in their JSON form."""
+    """An ephemeral context of Great Expectations and the suites it was given, in their JSON form.
 
-    def __init__(self, suites: Iterable[type_json]) -> None:
+    `form` makes of an expectation what is judged, by default its row-wise form.
+    """
+
+    def __init__(self, suites: Iterable[type_json], form: Form = row_wise) -> None:
         context = great_expectations.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}  # pyright: ignore[reportAttributeAccessIssue]
         asset = context.data_sources.add_pandas("facts").add_dataframe_asset("block")
         self._block = asset.add_batch_definition_whole_dataframe("block")
-        self._suites = {suite["name"]: _suite(suite) for suite in suites}
+        self._suites = {suite["name"]: _suite(suite, form) for suite in suites}
 
     def verdicts(self, suite: str, facts: pl.DataFrame, key: str) -> list[Verdict]:
         """One verdict an expectation of the suite on all rows of the facts; `key` names the column of row keys."""
@@ -72,8 +76,8 @@ def is_row_wise(expectation: type_json) -> bool:
     return isinstance(row_wise(expectation), RowExpectation)
 
 
-def _suite(suite: type_json) -> great_expectations.ExpectationSuite:
-    expectations = [row_wise(expectation) for expectation in suite["expectations"]]
+def _suite(suite: type_json, form: Form) -> great_expectations.ExpectationSuite:
+    expectations = [form(expectation) for expectation in suite["expectations"]]
     return great_expectations.ExpectationSuite(name=suite["name"], expectations=expectations)
 
 

@@ -125,7 +125,7 @@ class Store:
             return connection.scalar(wanted) or 0
 
     def begin_stream(self, run: RunRecord, goes_on_from: str | None) -> None:
-        """The run of a stream is the current one and live; its figures are those of the run that it goes on from and its own.
+        """The run of a stream is the current one and live; its figures are its own and those of the run before it.
 
         Raises StoreError where another stream is live, rows of `goes_on_from` are not kept, or that is a stream's run.
         """
