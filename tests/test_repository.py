@@ -97,6 +97,11 @@ def test_no_module_is_longer_than_400_lines() -> None:
     assert {name: count for name, count in counts.items() if count > 400} == {}
 
 
+def test_only_what_one_reads_first_stands_at_the_root_of_the_pipelines() -> None:
+    loose = [path.stem for path in (ROOT / "pipelines").glob("*.py")]
+    assert sorted(loose) == ["__init__", "bounded", "flow", "fold", "settings"]
+
+
 def test_no_module_is_named_after_nothing() -> None:
     vague = {"utils", "util", "helpers", "common", "manager", "misc"}
     assert [str(path) for path in modules() if path.stem in vague or path.parent.name in vague] == []
