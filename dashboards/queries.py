@@ -130,5 +130,5 @@ def in_quarter(frame: pl.DataFrame, quarter: str) -> dict[str, int | None]:
 
 
 def earlier(frame: pl.DataFrame, quarter: str, steps: int, column: str) -> int | None:
-    """A figure so many quarters before; None where the release does not reach back so far."""
+    """A figure some quarters before; None where the release does not reach back so far."""
     return in_quarter(frame, quarters_earlier(quarter, steps)).get(column)

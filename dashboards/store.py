@@ -162,7 +162,7 @@ class PublishedStore:
 def _require_columns(table: Table, present: set[str]) -> None:
     missing = [name for name in table.column_names if name not in present]
     if missing:
-        raise StoreUnreadable(f"The store is of another version: {table.name} has no column {missing[0]}.")
+        raise StoreUnreadable(f"The store has another version: {table.name} has no column {missing[0]}.")
 
 
 def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, ...]]) -> Release:

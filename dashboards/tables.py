@@ -14,7 +14,7 @@ Row = dict[str, str | int | None]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. `key` holds the figure; a share or a change is of the figure in column `of`."""
+    """A column of a table. `key` holds the figure; a share or a change relates to the figure in column `of`."""
 
     key: str
     heading: str

@@ -24,7 +24,7 @@ def _percent(part: str, whole: str) -> pl.Expr:
 
 
 def cell_facts(cells: pl.DataFrame) -> pl.DataFrame:
-    """What the suite judges, one row a cell: meters are absolute numbers, per cents are of the number compared with."""
+    """What the suite judges, one row a cell: meters are absolute numbers, per cents relate to what is compared with."""
     counts = cells.with_row_index(ROW).with_columns(
         change_meters=(pl.col("running_stock") - pl.col("stock_before")).abs(),
         declared_gap_meters=(pl.col("declared_meters") - pl.col("running_stock")).abs(),

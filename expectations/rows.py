@@ -1,6 +1,6 @@
 """Row-wise expectations that say for each row whether it passes, and nothing else: custom ones of Great Expectations.
 
-They judge as the core expectations they extend, but leave out what nobody reads here: the core ones copy the frame
+They judge as the core expectations they extend, without what nobody reads here: the core ones copy the frame
 without the nulls of a column up to three times a rule, quote unexpected values, and write a query as long as the list
 of rows. On a block that is the difference between a tenth of a second and half a second.
 """
@@ -157,7 +157,7 @@ ROW_WISE: dict[str, type[RowExpectation]] = {
 
 
 def row_wise(expectation: type_json) -> RowExpectation | type_json:
-    """The expectation of a suite in its row-wise form, or as it was where there is none or it has other arguments."""
+    """The expectation of a suite in its row-wise form, or as it was where there is no such form for its arguments."""
     form, kwargs = ROW_WISE.get(expectation["type"]), expectation["kwargs"]
     if form is None or not kwargs.keys() <= {"column", *form.rule_keys()}:
         return expectation

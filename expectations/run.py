@@ -38,7 +38,7 @@ class UnjudgedRuleError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One expectation of a suite: the columns it needs, and what becomes of a row that fails and what it is told."""
+    """One expectation of a suite: the columns it needs, what becomes of a row that fails, and its sentence."""
 
     suite: str
     type: str

@@ -57,7 +57,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """What the system tells of a process; None where there is none, or it has ended."""
+    """What the system knows of a process; None where there is no such process, or it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

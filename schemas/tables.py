@@ -47,7 +47,9 @@ DETAIL = Column("detail", "text", "The measure's own breakdown, such as the reas
 VALUE = Column("value", "integer", "The count; it is never 0.", "meters or events", "value")
 RUN = Column("run_id", "text", "The run that wrote the row.")
 MARKER = Column("marker", "text", "Status of the figure: p provisional, r revised.", note="marker")
-VINTAGE = Column("vintage", "text", "The release that the figure belongs to; `draft` is none yet.", note="vintage")
+VINTAGE = Column(
+    "vintage", "text", "The release that the figure belongs to; `draft` is not a release yet.", note="vintage"
+)
 
 CELL_COLUMNS = (
     Column("measure", "text", "What is counted.", note="measure"),

@@ -48,7 +48,7 @@ class Checkpoints:
 
     `failed` are those that began and failed, of the `remembered` newest that Flink still tells of. `not_begun` are
     those that Flink counts as failed and that never began, as not all tasks ran; None where it has forgotten which.
-    `began_ms` to `state_bytes` are of the newest that is whole, `waiting_ms` is when one that is under way began.
+    `began_ms` to `state_bytes` describe the newest that is whole; `waiting_ms` is when one that is under way began.
     """
 
     completed: int = 0
@@ -57,7 +57,6 @@ class Checkpoints:
     not_begun: int | None = 0
     why_failed: str = ""
     waiting_ms: int | None = None
-    restored: int = 0
     began_ms: int | None = None
     ended_ms: int | None = None
     duration_ms: int = 0
@@ -146,7 +145,6 @@ def checkpoints_in(told: dict[str, Any]) -> Checkpoints:
         not_begun=counts["failed"] - len(failed) if lists_all else None,
         why_failed=failed[0].get("failure_message") or "" if failed else "",
         waiting_ms=min((one["trigger_timestamp"] for one in listed if one["status"] == "IN_PROGRESS"), default=None),
-        restored=counts["restored"],
     )
     newest = (told["latest"] or {}).get("completed")
     if not newest:

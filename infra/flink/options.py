@@ -20,7 +20,7 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         # One worker for each subtask of each of the three steps: Beam hands them out in turn, so with fewer both
         # subtasks of the costliest step may come to share one, and the lock of its interpreter.
         "--sdk_worker_parallelism=6",
-        # The log has at least so many readers, and so many if they share its partitions evenly (starting.readers_of);
+        # The log has at least as many readers, no more if they share its partitions evenly (starting.readers_of);
         # each without a message is waited for.
         "--max_parallelism=2",
         "--environment_type=PROCESS",

@@ -119,7 +119,7 @@ def answers(address: str) -> bool:
     import kafka  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    # The stubs that type checkers bring are of an older release.
+    # The stubs that type checkers bring describe an older release.
     clients: Any = kafka
 
     if not is_listening(int(address.rpartition(":")[2])):

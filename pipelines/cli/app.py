@@ -1,4 +1,4 @@
-"""The verbs of `rollout` in one list, and how errors are told: one clear sentence and exit status 2."""
+"""The verbs of `rollout` in one list, and how errors end: with one clear sentence and exit status 2."""
 
 import io
 import sys

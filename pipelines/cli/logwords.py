@@ -1,4 +1,4 @@
-"""What a person is told of the log beside the count: what is left out of it, and what is not there any more."""
+"""Sentences about the log beside the count: which topics do not count, and what is not there any more."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

@@ -22,7 +22,7 @@ from pipelines.stream.record import StreamRecord
 from pipelines.stream.settings import log_of, store_of, written_group
 from schemas.codes import INTAKE_STATUSES
 
-# Troubles that come one after the other within so long are one that comes again and again.
+# Troubles that follow each other within this time are one trouble that comes again and again.
 OFTEN_MS: Final = 600_000
 SAME_MS: Final = 1_000
 PATIENCE: Final = 1.5

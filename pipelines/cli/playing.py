@@ -1,4 +1,4 @@
-"""Plays the synthetic Britain into the log: one event a message, so many a second, until it is over or stopped."""
+"""Plays the synthetic Britain into the log: one event a message, at a rate, until it is over or stopped."""
 
 import signal
 import threading
@@ -29,7 +29,7 @@ class Stopped(Protocol):
         ...
 
     def wait(self, timeout: float) -> bool:
-        """Waits for so many seconds, or until it is set, which it tells."""
+        """Waits for some seconds or until it is set; returns whether it is set."""
         ...
 
 

@@ -17,14 +17,14 @@ from pipelines.store import Store
 # reached (transforms.WRITE_SECONDS, and what writing takes); the ledger rests when none was written for longer.
 REST: Final = timedelta(seconds=10)
 POLL_SECONDS: Final = 0.5
-# A ledger that has not moved for so long will not.
+# A ledger that has not moved for this time will not move.
 PATIENCE: Final = timedelta(seconds=60)
 
 
 def standing_at(store: Store, run_id: str, counted: Answer, has_grown: Callable[[], bool]) -> pl.DataFrame:
     """The cells of a run in one read transaction, once the ledger is at rest and has all that was counted, or gives up.
 
-    Raises LogError where the log has grown in the meantime, since then the two are of different logs.
+    Raises LogError where the log has grown in the meantime, since the two then counted different logs.
     """
     begin = datetime.now(UTC)
     while True:

@@ -75,7 +75,7 @@ class Wanted:
 
         if self.shards not in (None, record.shards):
             raise StreamError(
-                f"The savepoint is of a stream with {record.shards} shards, which stay; leave out --shards, or go on "
+                f"The savepoint is of a stream with {record.shards} shards, which stay; give no --shards, or go on "
                 "from a snapshot."
             )
         if self.beam_options and self.beam_options != record.beam_options:
@@ -176,7 +176,7 @@ def _warn_of_many_readers(partitions: int) -> None:
 def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str]) -> "Offsets":
     """Where every partition of every source's topic is read from: where the snapshot ended, or the beginning.
 
-    `ids` are those of the log's topics. Raises SnapshotError where the snapshot is of another log.
+    `ids` are those of the log's topics. Raises SnapshotError where the snapshot was made from another log.
     """
     from pipelines.cli import logwords
     from pipelines.log.offsets import ranges

@@ -55,7 +55,7 @@ def submit(
         spare(receipt, inputs=files)
     door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
     found = event_files(files)
-    # A log that cannot be reached is told before the files are looked at, which takes longer.
+    # Whether the log can be reached is asked before the files are read, which takes longer.
     door.knock()
     submissions = [door.prepared(group, source) for group in by_folder(found)]
     if strict and any(one.checked.rejected for one in submissions):

@@ -26,13 +26,13 @@ def generate(
     ] = None,
     live: Annotated[
         float | None,
-        typer.Option(min=0, metavar="RATE", help="Instead, play so many events a second into the log; 0: no limit."),
+        typer.Option(min=0, metavar="RATE", help="Instead, play into the log, RATE events a second; 0: no limit."),
     ] = None,
     kafka: Annotated[str | None, typer.Option(metavar="BOOTSTRAP", help="The log to play into.")] = None,
     seconds: Annotated[
-        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Stop playing after so long.")
+        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="Stop playing after SECONDS.")
     ] = None,
-    events: Annotated[int | None, typer.Option(min=0, help="Stop playing after so many events.")] = None,
+    events: Annotated[int | None, typer.Option(min=0, help="Stop playing after this number of events.")] = None,
     meters: Meters = 60_000,
     seed: Seed = 1,
     until: Until = UNTIL,

@@ -15,7 +15,7 @@ from pipelines.store import StoreError
 from pipelines.stream.record import StreamRecord, current
 from pipelines.stream.settings import SecretsUnreadable
 
-# A checkpoint that is under way for longer is told of: something holds it up.
+# The status names a checkpoint that takes longer: something holds it up.
 LONG_MS: Final = 10_000
 Found = TypeVar("Found")
 

@@ -116,7 +116,7 @@ class _Meters:
         return cls(zeros, zeros.copy(), zeros.copy(), no, no.copy(), no.copy(), np.full(count, _NEVER))
 
     def first(self, count: int) -> "_Meters":
-        """A view of the first so many meters."""
+        """A view of the first meters."""
         return _Meters(*(getattr(self, field.name)[:count] for field in fields(self)))
 
 
@@ -194,18 +194,18 @@ def _judge(meters: _Meters, event: Steps) -> Ints:
 
 
 def is_smets(state: Ints) -> Mask:
-    """Which states are of a SMETS1 or SMETS2 meter in place."""
+    """Which states say that a SMETS1 or SMETS2 meter is in place."""
     kind = _TYPE.get(state)
     return (kind >= 0) & (kind <= _SMETS2)
 
 
 def is_smart(state: Ints) -> Mask:
-    """Which states are of a meter in smart mode."""
+    """Which states say that the meter is in smart mode."""
     return _MODE.get(state) == _SMART
 
 
 def is_traditional(state: Ints) -> Mask:
-    """Which states are of a meter in traditional mode."""
+    """Which states say that the meter is in traditional mode."""
     return _MODE.get(state) == _TRADITIONAL
 
 
@@ -302,7 +302,7 @@ def _int(series: pl.Series) -> Ints:
 def areas(frame: pl.DataFrame) -> tuple[Ints, pl.Series]:
     """For each row a number for its local authority, and the authority's code by that number ('' for none).
 
-    A code that has not the form of one is none.
+    A code in another form counts as missing.
     """
     texts = frame["local_authority_code"]
     sent = texts.unique().sort()

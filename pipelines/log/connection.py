@@ -20,16 +20,16 @@ from pipelines.settings import AbsolutePath
 PATIENCE_MS: Final = 15_000
 FIRST_TRY_MS: Final = 2_000
 PAUSE_SECONDS: Final = 0.3
-# The messages of a transaction that was given up are none, and those of one that is under way are not there yet.
+# Messages of an aborted transaction do not count, and those of an open one do not count yet.
 READ: Final = "read_committed"
-# The stubs that type checkers bring for kafka-python are of an older release.
+# The stubs that type checkers bring for kafka-python describe an older release.
 CLIENTS: Final[Any] = kafka
 ERRORS: Final[Any] = kafka.errors
 ADDRESS: Final = re.compile(r".+:[0-9]{1,5}")
 Found = TypeVar("Found")
 # A broker that starts again is first away and then slow.
 WORTH_WAITING: Final = (Finding.SILENT, Finding.MUTE)
-# What a plain connection met, as a person is told.
+# What a plain connection met, in words for a person.
 _AT: Final = "The log at {bootstrap} "
 _MET: Final = {
     Finding.NO_ADDRESS: _AT + "cannot be reached: there is no such host.",

@@ -50,7 +50,7 @@ def diagnose(bootstrap: Iterable[str], *, tls: bool, ca_file: str) -> Finding:
 def speaks_tls(bootstrap: Iterable[str]) -> bool:
     """Whether a broker speaks TLS although we do not mean to."""
     context = ssl.create_default_context()
-    # Nothing is told to this connection: it ends as soon as it is known what the other side speaks.
+    # This connection sends nothing: it ends as soon as it is clear what the other side speaks.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for address in bootstrap:
         try:

@@ -85,7 +85,7 @@ def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping
 
 
 def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> None:
-    # What is wrong with a partition is told and not raised; a group that has just begun may yet find its coordinator.
+    # What is wrong with a partition is returned, not raised; a group that has just begun may yet find its coordinator.
     for error in admin.alter_group_offsets(group, wanted).values():
         if error is not ERRORS.NoError:
             raise error

@@ -15,7 +15,7 @@ MOST_MESSAGES: Final = 5_000
 FETCH_BYTES: Final = 8_000_000
 # Enough for the first message of a partition; a batch that is larger comes whole.
 FIRST_BYTES: Final = 65_536
-# A partition that gives nothing for so long, neither messages nor marks, is taken to hold some.
+# A partition that gives neither messages nor marks for this time is taken to hold some.
 QUIET_SECONDS: Final = 2.0
 
 

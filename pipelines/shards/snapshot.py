@@ -38,7 +38,7 @@ class SnapshotError(Exception):
 class Manifest:
     """What a snapshot is: its run, its key, its shards, what made it, and the offsets up to which it read the log.
 
-    `topic_ids` are those of the topics that the offsets are of.
+    `topic_ids` are the ids of the topics in `offsets`.
     """
 
     run_id: str

@@ -25,16 +25,16 @@ MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 # A block holds some thousand records of some hundred bytes; no honest one is near this.
 MOST_BODY_BYTES = 536_870_912
-# The header of a file is looked for in so many bytes first; one with much metadata is longer.
+# The first bytes in which the header of a file is looked for; one with much metadata is longer.
 USUAL_HEADER_BYTES: Final = 65_536
 # So far before a sync marker the beginning of its block is looked for, where damage hides where that is.
 MOST_SEARCHED_BYTES: Final = 1_048_576
 # fastavro leaves three bytes of zlib's checksum behind a deflated body.
 LEFT_BEHIND: Final = 4
-# Does a body, as it stands in the file, hold exactly so many records?
+# Does a body, as it stands in the file, hold exactly this number of records?
 Holds = Callable[[bytes, int], bool]
 METADATA = {"type": "map", "values": "bytes"}
-# What comes of reading bytes that are no Avro, or Avro of a schema that is none.
+# The errors of reading bytes that are not Avro, or Avro with a schema that is not valid.
 UNREADABLE = (
     EOFError,
     IndexError,

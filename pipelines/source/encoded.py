@@ -67,6 +67,6 @@ def _of_field(column: pl.Series, kind: Any) -> Ints | int:
 
 
 def fills(frame: pl.DataFrame, version: RecordSchema, records: list[int], sizes: list[int]) -> bool:
-    """Whether bodies of so many records and bytes, one after the other, are exactly the rows of the frame."""
+    """Whether bodies with these numbers of records and bytes, one after another, are exactly the rows of the frame."""
     ends = np.concatenate([[0], np.cumsum(record_bytes(frame, version))])
     return bool(np.array_equal(ends[np.cumsum(records, dtype=np.int64)], np.cumsum(sizes, dtype=np.int64)))

@@ -79,7 +79,7 @@ class Plan:
 
     @property
     def synthetic(self) -> bool:
-        """Whether every readable file says that it is of the synthetic Britain."""
+        """Whether every readable file says that it is synthetic."""
         return 0 < self.synthetic_files == self.files - self.unreadable
 
     unreadable: int = 0
@@ -190,7 +190,7 @@ def _pieces_in(
 
 
 def judge(header: container.Header, version: RecordSchema | None) -> container.Holds:
-    """Whether a body of a container holds exactly so many records; never where its schema is not known."""
+    """Whether a body of a container holds exactly a number of records; never where its schema is not known."""
 
     def holds(body: bytes, records: int) -> bool:
         plain = None if version is None else container.plain_body(body, header.codec, MOST_JUDGED_BYTES)

@@ -58,7 +58,7 @@ def bodies_of(piece: Piece) -> list[Body]:
 def body_of(
     raw: bytes, packing: container.Packing, records: int, trust: Trust, most: int = container.MOST_BODY_BYTES
 ) -> Body:
-    """The plain body of a block, of at most so many bytes, with the count in its header and how far to trust that."""
+    """The plain body of a block, limited in bytes, with the count in its header and how far to trust that."""
     data = container.plain_body(raw, packing.codec, most, cut=trust == Trust.CUT)
     # A size that is too large takes in the next blocks, of which the count says nothing.
     takes_in_more = data is None and packing.sync in raw

@@ -212,13 +212,13 @@ def salvage(body: Body, version: RecordSchema) -> Salvage:
 
 
 def _lost(found: Passed, good: int, lost: int, trust: Trust) -> Salvage:
-    """The first rows are good and so many behind them are lost, and perhaps more."""
+    """The first rows are good, and a number of rows behind them, or more, are lost."""
     is_all = lost > 0 and trust in {Trust.CERTAIN, Trust.CONFIRMED}
     return Salvage(found, tuple(range(good)), (), lost, not is_all)
 
 
 def holds(data: bytes, records: int, version: RecordSchema) -> bool:
-    """Whether a body is filled by so many records, good or bad."""
+    """Whether a number of records, good or bad, fill a body."""
     return len(data) >= records * len(version.field_names) and _is_exact(passed(data, version), records)
 
 

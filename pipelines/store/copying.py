@@ -45,7 +45,7 @@ def merge_many(
     rows: pl.DataFrame,
     alone: sa.ColumnElement[bool] | None = None,
 ) -> None:
-    """As `upsert_many`, but all rows of the run are read: worth it for a good part of them. The rows are of one run.
+    """As `upsert_many`, but all rows of the run are read: worth it for a good part of them. All rows belong to one run.
 
     Equal rows are not touched. No other rows are left for which `alone` holds. Nobody else may write these keys at the
     same time.

@@ -21,9 +21,9 @@ from pipelines.store.settings import StoreEnvironment
 from pipelines.store.tables import STORED
 from schemas.tables import Table
 
-# So many rows are written sooner one by one than through a table of their own.
+# At most this number of rows are written sooner one by one than through a table of their own.
 FEW_ROWS: Final = 50
-# So many rows are a good part of a table.
+# More rows than this are a good part of a table.
 MANY_ROWS: Final = 20_000
 DRIVERS: Final = ("postgresql", "postgresql+psycopg")
 EXAMPLE: Final = "postgresql://user@host/database"
@@ -42,7 +42,7 @@ GONE: Final = ("08", "57", "53", "58", "25P03")
 CONFLICTS: Final = ("40001", "40P01")
 SENTENCES: Final = {
     "28P01": "The store {name} does not take that name and password.",
-    "28000": "The store {name} does not let that name in.",
+    "28000": "The store {name} does not accept that name.",
     "3D000": "The server of the store {name} has no such database; make it first.",
     "42P01": "The store {name} lacks a table of ours; " + MIGRATE + ".",
     "53100": "The disk of the store {name} is full; make room and try again.",
@@ -68,7 +68,7 @@ WORDS: Final = (
 
 
 class PostgresBackend:
-    """A store in a database of PostgreSQL. Raises StoreError for an address that is none."""
+    """A store in a database of PostgreSQL. Raises StoreError for an address that is not understood."""
 
     def __init__(self, url: sa.URL) -> None:
         if url.drivername not in DRIVERS or not url.database:

@@ -18,11 +18,11 @@ from pipelines.history.copies import distinct, empty_history, meters_of
 from pipelines.shards.snapshot import Meters, occurs, places
 from pipelines.shards.spilling import shard_of
 
-# Looking through so many unsorted rows costs about as much as one search in the sorted ones.
+# Looking through this number of unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000
 # Each search goes through all runs; fewer runs are sorted again more often.
 MOST_RUNS: Final = 8
-# Runs of so many rows stay as they are: sorting millions of rows again would hold up all that comes.
+# Runs with this number of rows stay as they are: sorting millions of rows again would hold up all that comes.
 LARGE_ROWS: Final = 250_000
 # Meters counted in one go; a count takes about a kilobyte a row of their histories while it lasts.
 MOST_METERS: Final = 100_000

@@ -15,7 +15,7 @@ from pipelines.stream.waiting import Waiting
 
 V = TypeVar("V")
 
-# So many segments may be, and one more for so many bytes: large ones are left as they are.
+# The most segments, and one more for every SEGMENT_BYTES: large ones stay as they are.
 MOST_SEGMENTS: Final = 16
 GROWTH: Final = 1.5
 

@@ -18,7 +18,7 @@ from pipelines.shards.spilling import shard_of
 
 _OLDEST: Final = pl.CompatLevel.oldest()
 _LEVEL: Final = 1
-# A segment is one message between Flink and a worker. Pieces of so many bytes are large enough to be left as they are.
+# A segment is one message between Flink and a worker. Pieces of SEGMENT_BYTES are large enough to stay as they are.
 SEGMENT_ROWS: Final = 100_000
 SEGMENT_BYTES: Final = 32_000
 

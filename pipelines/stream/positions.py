@@ -49,7 +49,7 @@ class Positions:
                 self._keep(told)
 
     def _keep(self, told: Offsets) -> None:
-        """What could not be told is told with what has been read since."""
+        """What could not be committed is committed with what has been read since."""
         with self._lock:
             for topic, partitions in told.items():
                 self._untold[topic] = partitions | self._untold.get(topic, {})

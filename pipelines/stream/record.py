@@ -40,7 +40,7 @@ class StreamRecord:
         return job_name(self.run_id)
 
     def settings(self, home: Path) -> StreamSettings:
-        """What the stream's steps are told."""
+        """The settings of the stream's steps."""
         return StreamSettings(
             self.run_id, self.key_id, self.shards, str(secrets_path(home, self.run_id)), self.snapshot
         )

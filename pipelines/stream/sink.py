@@ -14,7 +14,7 @@ from pipelines.stream.positions import Positions
 from pipelines.stream.settings import StreamSettings, gone, log_of, store_of, written_of
 from pipelines.stream.totals import NO_SOURCE, Totals
 
-# The store may be away for so long, as while it is started again, before the job is started again itself.
+# How long the store may be away, as while it is started again, before the job is started again itself.
 PATIENCE_SECONDS: Final = 60.0
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
@@ -83,7 +83,7 @@ class Sink:
         return fences
 
     def note(self, totals: Totals) -> None:
-        """The log is told now and then up to where it is in the store."""
+        """Commits to the log now and then up to where it is in the store."""
         for partition, offset in totals.read.items():
             self._positions.note(topic_of(totals.key), partition, offset)
 

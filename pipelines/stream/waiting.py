@@ -19,28 +19,28 @@ LIVE_SECONDS: Final = 5.0
 FEW_EVENTS: Final = 100
 # How long those wait; what is counted then is written without another wait.
 BRISK_SECONDS: Final = 1.0
-# The old ones wait for about this share of their age to be counted together, and so long at most.
+# Old events wait for about this share of their age to be counted together, and for the longest of WAITS at most.
 WAIT_OF_AGE: Final = 0.4
 WAITS: Final = (BRISK_SECONDS, 3.0, 10.0, 30.0, 120.0, 240.0)
 LONGEST: Final = WAITS[-1]
-# While some wait, it is looked so often whether more still come; after so many looks without any they wait no longer.
+# While some wait, a look this often finds whether more still come; after STILL_LOOKS without any they wait no longer.
 LOOK_SECONDS: Final = 2.0
 STILL_LOOKS: Final = 2
 # A key has no more than these wait, some 1.5 million events: they are read from the state in one go.
 MOST_BYTES_WAITING: Final = 40_000_000
-# Totals that have waited to be counted wait so long at most to be written together.
+# The longest time that totals which have waited to be counted wait to be written together.
 WRITE_SECONDS: Final = 5.0
 
 
 def wait_of(age: float, events: int) -> float:
-    """The seconds that so many events of a bundle wait to be counted with others, the newest `age` seconds old."""
+    """The seconds that the events of a bundle, the newest `age` seconds old, wait to be counted with others."""
     if age < LIVE_SECONDS:
         return BRISK_SECONDS if events > FEW_EVENTS else 0.0
     return min(WAITS, key=lambda wait: abs(wait - age * WAIT_OF_AGE))
 
 
 def next_multiple(seconds: float) -> Timestamp:
-    """The next full multiple of so many seconds.
+    """The next full multiple of a number of seconds.
 
     So all keys are due at one moment: what many shards change in the same cell is then written once. A timer that is
     set should be left alone: one set again and again may never fire.

@@ -27,7 +27,7 @@ from schemas.registry import SINGLE_OBJECT_MARKER, RecordSchema, current, schema
 BLOCK_EVENTS: Final = 1_000
 # Room for the header, and for what Kafka itself adds, below the million bytes that brokers take by default.
 BLOCK_BYTES: Final = 880_000
-# From so many records on, reading columns and adding up lengths is faster than reading records.
+# From this number of records on, reading columns and adding up lengths is faster than reading records.
 WORTH_COLUMNS: Final = 2_000
 KEPT: Final = "gb.smartmeter."
 

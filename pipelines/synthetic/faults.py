@@ -35,7 +35,7 @@ def wrong_check_digits(soil: Soil, events: Columns, rows: Ints) -> None:
 
 
 def malformed_points(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Meter points that are none: too short, with letters, or none where one is needed."""
+    """Meter point numbers in the wrong form: too short, with letters, or missing."""
     events["meter_point_id"][rows] = soil.rng.choice(soil.malformed_points, len(rows))
 
 

@@ -132,7 +132,7 @@ def _first_smart(world: World, segment: int, count: int, target: int) -> Ints:
 
 
 def _generations(world: World, segment: int, quarter: int, count: int) -> Array:
-    """Types for so many new smart meters: advanced ones up to their target, then SMETS2 by its share, then SMETS1."""
+    """Types for new smart meters: advanced ones up to their target, then SMETS2 by its share, then SMETS1."""
     meters = world.meters
     advanced = 0
     if segment >= _DOMESTIC:

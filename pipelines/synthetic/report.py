@@ -46,7 +46,7 @@ _COUNTS: Final[dict[str, tuple[pl.Expr, pl.Expr | None]]] = {
 }
 FLOWS: Final = ("installs", "smets2_share_of_installs")
 _DIMENSIONS: Final = ("size", "group", "region_code", "fuel", "sector", "meter_type", "operating_mode", "payment_mode")
-# Installations that the official series leaves out, besides meters that are not smart.
+# Installations that the official series does not count, besides meters that are not smart.
 _LEFT_OUT: Final = ("SMART_FOR_SMART", "NON_SMART_REPLACEMENT")
 
 

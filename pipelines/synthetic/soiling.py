@@ -18,7 +18,7 @@ from schemas.codes import RECORDS
 Array = npt.NDArray[Any]
 
 UNKNOWN_SOURCE: Final = len(SOURCES)
-# Below so many events of a record a fault that comes to less than half an event is left out.
+# With fewer events of a record than this, a fault that comes to less than half an event does not occur.
 _ENOUGH: Final = 20
 # Which delivery an event comes by: the regular files, late ones, or a file sent again.
 REGULAR, LATE, AGAIN = range(3)

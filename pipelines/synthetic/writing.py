@@ -77,7 +77,7 @@ _BAD_SOURCE: Final = "ZZZZ"
 _BAD_REGION: Final = "E12000099"
 _BAD_QUARTER: Final = "2021-Q3"
 _BAD_POINTS: Final = (b"", b"12345", b"10123456789O1", b"201234567890", b"MPAN")
-# Meter points whose check digit is changed, at most so many a fuel.
+# The most meter points of a fuel whose check digit is changed.
 _WRONG_POINTS: Final = 2000
 
 

@@ -45,7 +45,7 @@ _SOURCES: Final = pl.Enum(columns.SOURCE_CODES)
 class Identified:
     """Blocks without raw ids. `events` is an event frame; `facts` has one row for each of its rows, in order.
 
-    Facts name the `record` and the `row` (a position in all blocks together) that they are of.
+    Facts name their `record` and their `row` (a position in all blocks together).
     """
 
     events: pl.DataFrame
@@ -144,7 +144,7 @@ def _sources() -> _Sources:
 
 
 def _of_source(values: pl.Series) -> pl.Expr:
-    """Each row's source's value; null where the source is none."""
+    """The value of each row's source; null where there is no such source."""
     return pl.lit(values).gather(pl.col("source"))
 
 
