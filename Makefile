@@ -36,7 +36,7 @@ test: $(SETUP) $(BROWSER) $(PROGRAMS) ## Run all tests but those on clusters (AR
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not cluster' $(ARGS)
 
 test-cluster: $(SETUP) $(PROGRAMS) ## Run the tests on a real broker, Flink cluster and PostgreSQL (ROLLOUT_KILLS=5, JOBS=2).
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m cluster $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m cluster $(ARGS)
 
 check: $(SETUP) ## Check format, lint, types, layers, dependencies and the shape of the repository.
 	@$(BIN)/ruff format --check .

@@ -25,6 +25,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setenv("ROLLOUT_HOME", str(tmp_path_factory.mktemp("rollout_home")))
         for name in SECRETS:
             environment.delenv(name, raising=False)
+        # Brokers and clusters of tests live for minutes: compiling all they run at its best costs more than it saves.
+        environment.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
         yield
 
 

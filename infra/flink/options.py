@@ -3,12 +3,20 @@
 import json
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from infra.settings import ClusterSettings
+
+PARALLELISM: Final = 2
+# Validating, counting and writing.
+STEPS: Final = 3
 
 
 def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()) -> list[str]:
     """Beam's options for a streaming job of a name; an option that is given takes the place of ours."""
+    # One worker for each subtask of each step: Beam hands them out in turn, so with fewer both subtasks of the
+    # costliest step may come to share one, and the lock of its interpreter.
+    workers = STEPS * _number("--parallelism", given, PARALLELISM)
     ours = [
         # The runner is named: a default one would be started inside this process.
         "--runner=PortableRunner",
@@ -16,10 +24,8 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         f"--artifact_endpoint=127.0.0.1:{settings.job_server_artifact_port}",
         f"--job_name={name}",
         "--streaming",
-        "--parallelism=2",
-        # One worker for each subtask of each of the three steps: Beam hands them out in turn, so with fewer both
-        # subtasks of the costliest step may come to share one, and the lock of its interpreter.
-        "--sdk_worker_parallelism=6",
+        f"--parallelism={PARALLELISM}",
+        f"--sdk_worker_parallelism={workers}",
         # The log has at least as many readers, no more if they share its partitions evenly (starting.readers_of);
         # each without a message is waited for.
         "--max_parallelism=2",
@@ -45,6 +51,12 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
     ]
     taken = {option.partition("=")[0] for option in given}
     return [option for option in ours if option.partition("=")[0] not in taken] + list(given)
+
+
+def _number(name: str, given: Sequence[str], otherwise: int) -> int:
+    """The number that an option has among those given; what is no number is Beam's to refuse."""
+    values = [option.partition("=")[2] for option in given if option.partition("=")[0] == name]
+    return int(values[-1]) if values and values[-1].isdecimal() else otherwise
 
 
 def boot_command() -> str:

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.cluster
 PRODUCER: Any = kafka.KafkaProducer
 STRAY = "supplier.ZZZZ"
 OVO = "OVOE"
+# Half as many workers start in half the time.
+OPTIONS = ("--", "--parallelism=1")
 # Committed in transactions, of every codec, and left of five of which three were deleted.
 RECEIVED = 200 + 10 * len(CODECS) + 2
 
@@ -103,7 +105,7 @@ def streamed(here: World, store_url: str) -> str:
     """A running stream that has read all there is; gives what its start printed."""
     make(here, STRAY)
     shortened(here)
-    told = here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", store_url, "--shards", 4)
+    told = here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", store_url, "--shards", 4, *OPTIONS)
     filled(here)
     at_rest(store_url, RECEIVED)
     return told
@@ -184,7 +186,7 @@ def gone_on(here: World, store_url: str, streamed: str) -> Path:
     assert told.startswith(line)
     snapshot = here.home / "snapshot"
     here.rollout("run", *target, "--snapshot", snapshot)
-    here.rollout("stream", "start", *target, "--from-snapshot", snapshot)
+    here.rollout("stream", "start", *target, "--from-snapshot", snapshot, *OPTIONS)
     return snapshot
 
 

@@ -41,9 +41,9 @@ class Count(beam.DoFn):
         return ()
 
 
-def submit(settings: ClusterSettings, topic: str, out: Path, given: Iterable[str] = ()) -> None:
+def submit(settings: ClusterSettings, topic: str, out: Path) -> None:
     """The job runs, or soon will, under the name of its topic."""
-    pipeline = beam.Pipeline(options=PipelineOptions(beam_options(settings, topic, list(given))))
+    pipeline = beam.Pipeline(options=PipelineOptions(beam_options(settings, topic)))
     _ = (
         pipeline
         | ReadFromKafka(

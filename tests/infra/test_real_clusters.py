@@ -1,4 +1,7 @@
-"""A real broker and a real Flink cluster by the commands that a person gives, and a job on them that loses nothing."""
+"""A real broker and a real Flink cluster by the commands that a person gives, and a job on them that loses nothing.
+
+That a stream goes on from checkpoints and savepoints is shown in `tests/end_to_end`.
+"""
 
 import os
 import signal
@@ -196,43 +199,9 @@ def test_a_job_counts_every_message_once_though_its_task_manager_is_killed(clust
     jobs.cancel(clusters.settings.flink, job.job_id)
 
 
-def test_a_job_goes_on_from_its_newest_checkpoint_though_the_job_manager_is_killed(
-    clusters: Clusters, tmp_path: Path
-) -> None:
-    name, out, address = topic(clusters, "lost"), tmp_path / "counted", clusters.settings.flink
-    clusters.send(name, range(1_000))
-    submit(clusters.settings, name, out)
-    assert soon(lambda: counted(out) == expected(1_000), PATIENCE)
-    job = jobs.wait_for_job(address, name, None, PATIENCE)
-    done = jobs.checkpoints_of(address, job.job_id).completed
-    assert soon(lambda: jobs.checkpoints_of(address, job.job_id).completed > done + 1, PATIENCE)
-    clusters.kill(JOB_MANAGER)
-    clusters.send(name, range(1_000, 1_500))
-    clusters.rollout("flink", "up")
-    assert jobs.job_named(address, name) is None
-    checkpoint = jobs.newest_checkpoint(Folders(clusters.home).checkpoints, [job.job_id])
-    submit(clusters.settings, name, out, [f"--savepoint_path=file://{checkpoint}"])
-    assert soon(lambda: counted(out) == expected(1_500), PATIENCE)
-    restored = jobs.wait_for_job(address, name, None, PATIENCE)
-    assert jobs.checkpoints_of(address, restored.job_id).restored == 1
-
-
-def test_a_job_that_was_saved_and_ended_goes_on_under_another_name(clusters: Clusters, tmp_path: Path) -> None:
-    name, out, address = topic(clusters, "saved"), tmp_path / "counted", clusters.settings.flink
-    clusters.send(name, range(1_000))
-    submit(clusters.settings, name, out)
-    assert soon(lambda: counted(out) == expected(1_000), PATIENCE)
-    job = jobs.wait_for_job(address, name, None, PATIENCE)
-    saved = jobs.save_and_cancel(address, job.job_id, Folders(clusters.home).savepoints)
-    clusters.send(name, range(1_000, 1_500))
-    submit(clusters.settings, name, out, [f"--savepoint_path=file://{saved}", "--job_name=another"])
-    assert soon(lambda: counted(out) == expected(1_500), PATIENCE)
-    jobs.cancel(address, jobs.wait_for_job(address, "another", None, PATIENCE).job_id)
-
-
 def test_nothing_is_left_running_after_down(clusters: Clusters) -> None:
     ours = [pid for name in NAMES for pid in members(Folders(clusters.home).place, name)]
-    assert len(ours) > len(NAMES)
+    assert len(ours) >= len(NAMES)
     clusters.rollout("flink", "down")
     assert not any(map(lives, ours))
     assert cluster.overview(clusters.settings) is None

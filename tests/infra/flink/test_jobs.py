@@ -35,7 +35,7 @@ def test_one_that_began_and_failed_is_told_with_its_reason() -> None:
 
 
 def test_before_the_first_that_is_whole_those_that_failed_are_told_of() -> None:
-    counts = {"completed": 0, "failed": 6, "in_progress": 0, "restored": 0}
+    counts = {"completed": 0, "failed": 6, "in_progress": 0}
     failed = {"status": "FAILED", "trigger_timestamp": 5, "failure_message": "Checkpoint expired before completing."}
     found = checkpoints_in({"counts": counts, "latest": {"completed": None}, "history": [failed]})
     assert (found.completed, found.failed, found.not_begun) == (0, 1, 5)

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from infra.flink.options import beam_options
 from infra.settings import ClusterSettings
 from pipelines.stream.dealing import SUBTASKS
@@ -49,7 +51,15 @@ def test_an_option_that_is_given_takes_the_place_of_ours() -> None:
     options = beam_options(SETTINGS, "stream-1", ["--parallelism=1", "--savepoint_path=file:///x"])
     assert value_of(options, "--parallelism") == "1"
     assert value_of(options, "--savepoint_path") == "file:///x"
-    assert value_of(options, "--sdk_worker_parallelism") == "6"
+
+
+@pytest.mark.parametrize(("given", "workers"), [([], "6"), (["--parallelism=1"], "3"), (["--parallelism=many"], "6")])
+def test_each_step_has_a_worker_for_each_of_its_subtasks(given: list[str], workers: str) -> None:
+    assert value_of(beam_options(SETTINGS, "stream-1", given), "--sdk_worker_parallelism") == workers
+    assert (
+        value_of(beam_options(SETTINGS, "stream-1", [*given, "--sdk_worker_parallelism=4"]), "--sdk_worker_parallelism")
+        == "4"
+    )
 
 
 def test_there_are_as_many_subtasks_and_groups_of_keys_as_keys_are_dealt_between() -> None:
