@@ -22,7 +22,7 @@ ALERTS: list[dict[str, Any]] = [
 PROMETHEUS = document("observability/prometheus.yaml")
 DASHBOARD = json.loads((FOLDER / "stream-dashboard.json").read_text(encoding="utf-8"))
 COMPOSE: dict[str, dict[str, Any]] = document("compose/compose.yaml")["services"]
-STEPS = Path(__file__).parents[2] / "pipelines" / "stream" / "transforms.py"
+STEPS = Path(__file__).parents[2] / "pipelines" / "stream"
 COUNTERS = "flink_taskmanager_job_task_operator_stream_"
 # Flink's own, as version 1.19 names them at its port for Prometheus.
 OF_FLINK = {
@@ -70,7 +70,10 @@ def exported() -> dict[str, set[str]]:
 
 def counters() -> set[str]:
     """The counters of the stream's steps under the names that Flink gives them at its port for Prometheus."""
-    found = re.findall(r'Metrics\.counter\("stream", "([^"]+)"\)', STEPS.read_text(encoding="utf-8"))
+    found = re.findall(
+        r'Metrics\.counter\("stream", "([^"]+)"\)',
+        "".join(path.read_text(encoding="utf-8") for path in sorted(STEPS.glob("*.py"))),
+    )
     return {COUNTERS + re.sub(r"\W", "_", name) for name in found}
 
 

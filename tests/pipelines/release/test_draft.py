@@ -106,7 +106,7 @@ def test_the_last_quarter_is_the_newest_with_an_installation_or_a_declaration(st
 @pytest.mark.parametrize("quarter", ["2026", "2026Q5", "2026q3", "26Q3", "2026-09-30"])
 def test_a_last_quarter_of_another_form_raises(store: Store, quarter: str) -> None:
     write(store, "first", FITTED)
-    with pytest.raises(ValueError, match="is no quarter"):
+    with pytest.raises(ValueError, match="is not a quarter"):
         publish_draft(store, NOON, last_quarter=quarter)
 
 

@@ -72,8 +72,8 @@ def test_a_store_of_another_layout_is_refused(postgres_server: Server, number: i
 
 def test_a_name_that_may_not_come_in_is_one_sentence(store: Store) -> None:
     url = store.name.replace("postgres@", "{}@")
-    assert "does not let that name in" in refusal(url.format("stranger"))
-    assert "does not let that name in" in refusal(url.format("nobody"))
+    assert "does not accept that name" in refusal(url.format("stranger"))
+    assert "does not accept that name" in refusal(url.format("nobody"))
     assert "does not let that name do this" in refusal(url.format("dashboard_login"))
 
 
