@@ -28,7 +28,7 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         f"--sdk_worker_parallelism={workers}",
         # The log has at least as many readers, no more if they share its partitions evenly (starting.readers_of);
         # each without a message is waited for.
-        "--max_parallelism=2",
+        f"--max_parallelism={PARALLELISM}",
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': boot_command()})}",
         # Elements are never changed, so steps may hand them on as they are, not copied by writing and reading them.

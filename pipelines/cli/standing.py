@@ -14,7 +14,7 @@ from pipelines.log.connection import LogError
 from pipelines.store import Store
 
 # In catching up, the totals of one source may be written some seconds after those of another that the same fold has
-# reached (transforms.WRITE_SECONDS, and what writing takes); the ledger rests when none was written for longer.
+# reached (waiting.WRITE_SECONDS, and what writing takes); the ledger rests when none was written for longer.
 REST: Final = timedelta(seconds=10)
 POLL_SECONDS: Final = 0.5
 # A ledger that has not moved for this time will not move.

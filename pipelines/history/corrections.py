@@ -4,6 +4,7 @@ Everything is worked out among the rows that take part (corrections and what the
 few in a hundred; `Roles` then speaks of all rows.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,12 +58,18 @@ def may_correct(corrector: pl.Expr, owner: pl.Expr, reported_at: pl.Expr) -> pl.
     Sources are codes; `reported_at` is that of the correction, in milliseconds.
     """
     of_heirs = [
-        (owner == SOURCE_CODES.index(one.predecessor))
-        & (corrector == SOURCE_CODES.index(one.heir))
-        & (reported_at >= local_midnight_ms(one.since))
-        for one in inheritances()
+        (owner == predecessor) & (corrector == heir) & (reported_at >= since) for predecessor, heir, since in _heirs()
     ]
     return pl.any_horizontal(corrector == owner, *of_heirs)
+
+
+@functools.cache
+def _heirs() -> tuple[tuple[int, int, int], ...]:
+    """The codes of every predecessor and heir, and the instant of taking over; once, since every fold asks."""
+    return tuple(
+        (SOURCE_CODES.index(one.predecessor), SOURCE_CODES.index(one.heir), local_midnight_ms(one.since))
+        for one in inheritances()
+    )
 
 
 def judge(events: pl.DataFrame) -> Roles:

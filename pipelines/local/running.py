@@ -1,7 +1,6 @@
 """A Beam pipeline run on this machine, unless its options name another runner; what goes wrong is one sentence."""
 
 import logging
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import create_runner
 
 from pipelines.local.loopback import servers_on_loopback
-from pipelines.local.workers import end_workers, runner_for
+from pipelines.local.workers import CORES, end_workers, runner_for
 from pipelines.quarterly.cellkeys import CountTooLarge
 
 # Below this a second worker costs more (it imports Great Expectations for itself) than it saves.
@@ -40,8 +39,7 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
         options.append("--runner=DirectRunner")
     direct = not any(option.startswith("--direct_") for option in options)
     if "--runner=DirectRunner" in options and direct and records >= EVENTS_FOR_TWO_WORKERS:
-        workers = len(os.sched_getaffinity(0))
-        options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={CORES}"]
     return options
 
 

@@ -16,15 +16,13 @@ from pipelines.store import open_store
 from pipelines.synthetic import Plan
 from tests.builders import ACME
 from tests.end_to_end.ledger import at_rest
-from tests.end_to_end.world import World, world
+from tests.end_to_end.world import FEW_WORKERS, World, world
 from tests.pipelines.whole_runs import britain
 
 pytestmark = pytest.mark.cluster
 
 PLAN = Plan(400, 1, date(2018, 6, 30), 0.4)
 SENDERS = 4
-# Half as many workers start in half the time.
-OPTIONS = ("--", "--parallelism=1")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +55,7 @@ def test_who_may_not_read_the_log_starts_no_stream(here: World, tmp_path: Path) 
 
 def test_a_stream_over_a_secured_log_ends_in_what_a_recount_gives(here: World, tmp_path: Path) -> None:
     ledger = f"sqlite:///{tmp_path}/ledger.db"
-    here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", ledger, *OPTIONS, principal=PIPELINE)
+    here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", ledger, *FEW_WORKERS, principal=PIPELINE)
     send_each_as_itself(here, britain(tmp_path / "britain", PLAN))
     bounded = f"sqlite:///{tmp_path}/bounded.db"
     here.rollout("run", "--kafka", here.bootstrap, "--store", bounded, principal=PIPELINE)

@@ -20,15 +20,13 @@ from pipelines.stream.record import current
 from tests.builders import ACME, BOLT, CITY, DUKE, Event, installed, mpan
 from tests.end_to_end.ledger import at_rest, cells_of, statuses
 from tests.end_to_end.test_stream import single
-from tests.end_to_end.world import World, send_all, soon, world
+from tests.end_to_end.world import FEW_WORKERS, World, send_all, soon, world
 
 pytestmark = pytest.mark.cluster
 
 PRODUCER: Any = kafka.KafkaProducer
 STRAY = "supplier.ZZZZ"
 OVO = "OVOE"
-# Half as many workers start in half the time.
-OPTIONS = ("--", "--parallelism=1")
 # Committed in transactions, of every codec, and left of five of which three were deleted.
 RECEIVED = 200 + 10 * len(CODECS) + 2
 
@@ -105,7 +103,7 @@ def streamed(here: World, store_url: str) -> str:
     """A running stream that has read all there is; gives what its start printed."""
     make(here, STRAY)
     shortened(here)
-    told = here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", store_url, "--shards", 4, *OPTIONS)
+    told = here.rollout("stream", "start", "--kafka", here.bootstrap, "--store", store_url, "--shards", 4, *FEW_WORKERS)
     filled(here)
     at_rest(store_url, RECEIVED)
     return told
@@ -186,7 +184,7 @@ def gone_on(here: World, store_url: str, streamed: str) -> Path:
     assert told.startswith(line)
     snapshot = here.home / "snapshot"
     here.rollout("run", *target, "--snapshot", snapshot)
-    here.rollout("stream", "start", *target, "--from-snapshot", snapshot, *OPTIONS)
+    here.rollout("stream", "start", *target, "--from-snapshot", snapshot, *FEW_WORKERS)
     return snapshot
 
 

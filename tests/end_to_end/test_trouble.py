@@ -23,15 +23,13 @@ from pipelines.stream.record import current
 from tests.builders import ACME, installed
 from tests.end_to_end.ledger import at_rest
 from tests.end_to_end.test_stream import single
-from tests.end_to_end.world import World, send_all, soon, workers_of, world
+from tests.end_to_end.world import FEW_WORKERS, World, send_all, soon, workers_of, world
 
 pytestmark = [
     pytest.mark.cluster,
     # A client of a broker that is killed under it leaves its socket to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-# Half as many workers are there again in half the time.
-OPTIONS = ("--parallelism=1",)
 SIDE_FILES = ("", "-wal", "-shm")
 
 
@@ -58,7 +56,7 @@ def store(here: World, folder: Path) -> Path:
 
 def start(here: World, folder: Path, *more: str, fails: bool = False) -> str:
     named = ("--kafka", here.bootstrap, "--store", "sqlite:///live.db")
-    options = () if "--" in more else ("--", *OPTIONS)
+    options = () if "--" in more else FEW_WORKERS
     return here.rollout("stream", "start", *named, *more, *options, folder=folder, fails=fails)
 
 

@@ -52,6 +52,8 @@ def environment_of(home: Path) -> dict[str, str]:
 
 
 WORKER = "apache_beam.runners.worker.sdk_worker_main"
+# Options of a stream with half as many workers, which are there (again) in half the time.
+FEW_WORKERS = ("--", "--parallelism=1")
 VICTIMS = ("task manager", "worker", "job manager", "broker", "store")
 
 
