@@ -15,10 +15,10 @@ import typer
 
 from benchmarks.inputs import britain
 from expectations.run import suite_json
+from pipelines.keys import key_from_text
 from pipelines.settings import Environment
 from pipelines.source.files import find_files, plan
 from pipelines.source.reading import read
-from pipelines.validation.pseudonym import key_from_text
 from pipelines.validation.validate import identify
 
 RECORDS: Final = ("MeterInstalled", "PortfolioDeclared")

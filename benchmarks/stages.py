@@ -20,13 +20,13 @@ from pipelines.bounded import EVENTS_A_SHARD
 from pipelines.events.outcome import Outcome
 from pipelines.fold import Counted, added, fold
 from pipelines.history.copies import empty_history, with_copies
+from pipelines.keys import Key, key_from_text
 from pipelines.quarterly.cellkeys import named_cells
 from pipelines.shards.spilling import Segment, gather, spill
 from pipelines.source.files import Packet, Plan, find_files, plan
 from pipelines.source.reading import read
 from pipelines.steps.spill_by_shard import SPILL_ROWS
 from pipelines.validation import validate
-from pipelines.validation.pseudonym import Key, key_from_text
 
 
 @dataclass(slots=True)

@@ -1,6 +1,8 @@
-"""Checks on the cells of a quarter: stock against the quarter before, declared against counted, DCC against supplier.
+"""Checks on the cells of a quarter before it is released.
 
-The rules are in `suites/cells.json`. Here the counts are only put into the columns that the rules name.
+Stock is held against the quarter before and against flows, declared against counted, the DCC against suppliers, modes
+against their history, and the release against the one before. The rules are in `suites/cells.json`; a `reject` stops a
+release, a `warning` wants a reason. Here the counts are only put into the columns that the rules name.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +16,24 @@ if TYPE_CHECKING:
     from expectations.run import Checker
 
 CELL_KEY = ("quarter", "source_id", "fuel")
-CELL_COUNTS = ("running_stock", "stock_before", "declared_meters", "mode_disagreements")
+CELL_COUNTS = (
+    "running_stock",
+    "stock_before",
+    "lowest_cell",
+    "declared_meters",
+    "mode_disagreements",
+    "smart",
+    "traditional",
+    "smart_before",
+    "traditional_before",
+    "unexplained",
+    "revised_from",
+)
+# How far the share of traditional mode usually moves in a quarter, in points of a per cent (Float64).
+CELL_SPREAD = "traditional_spread"
+# Moves below this are never a jump, however steady the share was.
+_LEAST_MOVE = 2.0
+_LEAST_SPREAD = 0.5
 CELL_FINDINGS = (*CELL_KEY, "reason_code", "severity", "sentence")
 
 
@@ -29,18 +48,34 @@ def cell_facts(cells: pl.DataFrame) -> pl.DataFrame:
         change_meters=(pl.col("running_stock") - pl.col("stock_before")).abs(),
         declared_gap_meters=(pl.col("declared_meters") - pl.col("running_stock")).abs(),
     )
+    counts = counts.with_columns(
+        unexplained_meters=pl.col("unexplained").abs(),
+        revision_meters=(pl.col("running_stock") - pl.col("revised_from")).abs(),
+    )
     return counts.with_columns(
         change_percent=_percent("change_meters", "stock_before"),
         declared_gap_percent=_percent("declared_gap_meters", "running_stock"),
         mode_disagreement_percent=_percent("mode_disagreements", "running_stock"),
+        unexplained_percent=_percent("unexplained_meters", "running_stock"),
+        revision_percent=_percent("revision_meters", "revised_from"),
+        traditional_jump=_jump(),
     )
+
+
+def _jump() -> pl.Expr:
+    """The move of the share of traditional mode in spreads; null without a history, 0 for a small move."""
+    move = (_percent("traditional", "smart") - _percent("traditional_before", "smart_before")).abs()
+    spread = pl.col(CELL_SPREAD).clip(lower_bound=_LEAST_SPREAD)
+    return pl.when(move < _LEAST_MOVE).then(0.0).otherwise(move / spread)
 
 
 def check_cells(checker: "Checker", cells: pl.DataFrame) -> pl.DataFrame:
     """One row for each cell and rule that failed: quarter, source_id, fuel, reason_code, severity, sentence; sorted.
 
-    `cells` has one row a cell with CELL_KEY (String) and CELL_COUNTS (Int64): the stock at the quarter's end and a
-    quarter before, the meters declared, the meters whose inferred mode differs. A null count is not judged.
+    `cells` has one row for each quarter, source and fuel with CELL_KEY (String), CELL_COUNTS (Int64) and CELL_SPREAD.
+    The counts are the stock at the quarter's end, a quarter before and of its lowest cell; the meters declared; those
+    whose inferred mode differs; smart meters and those in traditional mode, now and before; the change that flows do
+    not explain; and the stock in the release before. A null count is not judged.
     """
     facts = cell_facts(cells)
     told = {code: reason.sentence for code, reason in reasons().items()}

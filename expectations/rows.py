@@ -5,7 +5,6 @@ without the nulls of a column up to three times a rule, quote unexpected values,
 of rows. On a block that is the difference between a tenth of a second and half a second.
 """
 
-import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,21 +76,6 @@ class RowBetween(RowCondition):
         return passes | column.isna()
 
 
-class RowMatchesRegex(RowCondition):
-    """Whether a text contains a match of a regular expression; a null passes."""
-
-    condition_metric_name = "row.matches_regex"
-    condition_value_keys = ("regex",)
-
-    @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(self, column: pd.Series, regex: str, **_kwargs: Any) -> pd.Series:
-        texts = column.astype("category").cat
-        pattern = re.compile(regex)
-        # One more at the end for code -1, which stands for a null.
-        passes = np.array([bool(pattern.search(text)) for text in texts.categories] + [True])
-        return pd.Series(passes[texts.codes], index=column.index)
-
-
 class RowExpectation(ColumnMapExpectation):
     """A row-wise expectation whose result holds the number and the index labels of the rows that fail."""
 
@@ -143,16 +127,9 @@ class ExpectRowToBeBetween(RowExpectation, core.ExpectColumnValuesToBeBetween):
     map_metric: ClassVar[str | None] = RowBetween.condition_metric_name
 
 
-class ExpectRowToMatchRegex(RowExpectation, core.ExpectColumnValuesToMatchRegex):
-    """`expect_column_values_to_match_regex`, row-wise."""
-
-    map_metric: ClassVar[str | None] = RowMatchesRegex.condition_metric_name
-
-
 ROW_WISE: dict[str, type[RowExpectation]] = {
     "expect_column_values_to_be_in_set": ExpectRowToBeInSet,
     "expect_column_values_to_be_between": ExpectRowToBeBetween,
-    "expect_column_values_to_match_regex": ExpectRowToMatchRegex,
 }
 
 

@@ -20,6 +20,7 @@ from pipelines.events.conservation import Balance, balance_of
 from pipelines.events.outcome import Outcome, of_losses
 from pipelines.flow import flow
 from pipelines.fold import Counted, added
+from pipelines.keys import Key
 from pipelines.local.running import options_for, run
 from pipelines.local.work_folder import work_folder
 from pipelines.quarterly.cellkeys import named_cells
@@ -27,7 +28,6 @@ from pipelines.source.files import Plan
 from pipelines.source.kafka import LogPlan
 from pipelines.steps.progress import Progress, progress
 from pipelines.steps.settings import Settings
-from pipelines.validation.pseudonym import Key
 
 # One shard holds some ten thousand meters, and a meter has some ten events.
 EVENTS_A_SHARD: Final = 100_000

@@ -1,4 +1,4 @@
-"""What the environment sets: where the program keeps its own files, and the pseudonym key."""
+"""What the environment sets: where the program keeps its own files, and its secret keys."""
 
 import os
 from pathlib import Path
@@ -21,13 +21,17 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Environment(BaseSettings):
-    """Settings by their names: ROLLOUT_HOME, ROLLOUT_PSEUDONYM_KEY, ROLLOUT_PSEUDONYM_KEY_FILE."""
+    """Settings by their names: ROLLOUT_HOME, and for each key such as ROLLOUT_PSEUDONYM_KEY its text or its _FILE."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_")
 
     home: AbsolutePath = Field(default_factory=lambda: Path.home() / ".rollout")
     pseudonym_key: SecretStr | None = None
     pseudonym_key_file: AbsolutePath | None = None
+    disclosure_key: SecretStr | None = None
+    disclosure_key_file: AbsolutePath | None = None
+    signing_key: SecretStr | None = None
+    signing_key_file: AbsolutePath | None = None
 
 
 def write_privately(path: Path, text: str) -> None:

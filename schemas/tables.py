@@ -6,7 +6,7 @@ Pages, spreadsheet notes, CSVW metadata and the API take their words from here.
 from dataclasses import dataclass
 from typing import Literal
 
-Type = Literal["text", "integer", "timestamp"]
+Type = Literal["text", "integer", "timestamp", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,12 @@ PAYMENT = Column("payment_mode", "text", "Credit or prepayment.")
 DETAIL = Column("detail", "text", "The measure's own breakdown, such as the reason or the outcome.")
 VALUE = Column("value", "integer", "The count; it is never 0.", "meters or events", "value")
 RUN = Column("run_id", "text", "The run that wrote the row.")
-MARKER = Column("marker", "text", "Status of the figure: p provisional, r revised.", note="marker")
+MARKER = Column(
+    "marker",
+    "text",
+    "Status of the figure, such as [p] provisional, [r] revised or [e] [r]; empty for none.",
+    note="marker",
+)
 VINTAGE = Column(
     "vintage", "text", "The release that the figure belongs to; `draft` is not a release yet.", note="vintage"
 )
@@ -104,6 +109,9 @@ PUBLISHED_RELEASES = Table(
         Column("last_quarter", "text", "The newest complete quarter in it.", "quarter"),
         Column("data_notice", "text", "What kind of data it holds, to be shown with every figure."),
         MARKER,
+        Column("release_status", "text", "Draft, provisional or final."),
+        Column("figures", "integer", "How many counts it publishes.", "figures"),
+        Column("changed_figures", "integer", "How many of them differ from the release before.", "figures"),
     ),
     ("vintage",),
 )
@@ -129,6 +137,21 @@ PUBLISHED_INSTALLATIONS = Table(
         MARKER,
     ),
     (*_PUBLISHED_KEY, "install_reason"),
+)
+
+RELEASE_VINTAGES = Table(
+    "release_vintages",
+    "What a release was made from and what it published; restricted, and never changed.",
+    (
+        VINTAGE,
+        Column("quarter", "text", "The newest quarter in it.", "quarter"),
+        Column("release_status", "text", "Provisional or final."),
+        Column("created_at", "timestamp", "When it was made, UTC."),
+        Column("facts", "text", "Inputs, versions, policies, checks and certificate, as JSON."),
+        Column("cells", "bytes", "The exact cells that it was made from, as Parquet."),
+        Column("figures", "bytes", "Every public count, as Parquet."),
+    ),
+    ("vintage",),
 )
 
 LEDGER_TABLES = (LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE)

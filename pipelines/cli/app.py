@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import clusters, counting, outputs, showing, storing, streaming, submitting, supplying
+from pipelines.cli import clusters, counting, outputs, releasing, showing, storing, streaming, submitting, supplying
 from pipelines.cli.speaking import outlast_readers, unheard
 from pipelines.cli.stopping import end_if_stopped, heed_no_more, heed_signals
 
@@ -31,6 +31,7 @@ app.command(no_args_is_help=True)(showing.dashboard)
 app.add_typer(clusters.kafka, name="kafka")
 app.add_typer(clusters.flink, name="flink")
 app.add_typer(streaming.stream, name="stream")
+app.add_typer(releasing.release, name="release")
 app.add_typer(storing.app, name="store")
 
 

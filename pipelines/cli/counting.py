@@ -3,28 +3,29 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.errors import explained, fail
-from pipelines.cli.inputs import event_files
+from pipelines.cli.inputs import event_files, files_read
 from pipelines.cli.stopping import heed_still
 
 if TYPE_CHECKING:
     import polars as pl
 
     from pipelines.bounded import Answer, How
+    from pipelines.keys import Key
     from pipelines.shards.snapshot import Manifest
     from pipelines.source.files import Plan
     from pipelines.source.kafka import LogPlan
     from pipelines.store import RunRecord, Store
-    from pipelines.validation.pseudonym import Key
 
 Inputs = Annotated[
     list[Path] | None,
@@ -159,10 +160,10 @@ def _list(differing: "pl.DataFrame") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A planned bounded run. `inputs` is a JSON text of what is read."""
+    """A planned bounded run. `inputs` returns a JSON text of what is read: names and a hash, or offsets."""
 
     plan: "Plan | LogPlan"
-    inputs: str
+    inputs: Callable[[], str]
     key: "Key"
     how: "How"
     started_at: datetime
@@ -248,7 +249,7 @@ class Work:
             rule_version=versions.rule_version(),
             schema_version=versions.schema_version(),
             code_version=versions.code_version(),
-            inputs=self.inputs,
+            inputs=self.inputs(),
             received=int(answer.balance.table["received"].sum()),
         )
 
@@ -267,11 +268,11 @@ class Options:
 def begin(inputs: list[Path], options: Options) -> Work:
     """Finds and plans the files to read. Raises InputError, NoTime and KeyMissing."""
     from pipelines.cli.times import as_at_ms
+    from pipelines.keys import load_key
     from pipelines.settings import Environment
     from pipelines.source.files import InputError, plan
     from pipelines.source.finding import settled
     from pipelines.source.names import escaped
-    from pipelines.validation.pseudonym import load_key
 
     if not inputs:
         raise InputError("Say what to count: files by --input PATH…, or the log by --kafka BOOTSTRAP.")
@@ -281,21 +282,22 @@ def begin(inputs: list[Path], options: Options) -> Work:
     key, sentence = load_key(environment)
     planned = plan(files, at)
     typer.echo(f"{planned.files:,} files with {planned.records:,} events. {sentence}", err=True)
-    names = json.dumps([escaped(settled(path).name) for path in inputs])
+    names = [escaped(settled(path).name) for path in inputs]
     how = _how(environment.home, at, options, options.snapshot is not None)
-    return Work(planned, names, key, how, started_at, options.snapshot)
+    read = partial(files_read, names, files)
+    return Work(planned, read, key, how, started_at, options.snapshot)
 
 
 def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, options: Options) -> Work:
     """Fixes how far the log is read. Raises InputError, LogError, NoTime and KeyMissing."""
     from pipelines.cli import logwords
     from pipelines.cli.times import as_at_ms
+    from pipelines.keys import load_key
     from pipelines.log.connection import KafkaSettings, LogError
     from pipelines.log.topics import require_topics, topic_ids, without_append_time
     from pipelines.settings import Environment
     from pipelines.source.files import InputError
     from pipelines.source.kafka import plan_log
-    from pipelines.validation.pseudonym import load_key
 
     if inputs:
         raise InputError("Give either files by --input or the log by --kafka, not both.")
@@ -315,7 +317,7 @@ def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, o
         f"{len(wanted):,} topics with up to {messages:,} messages, some {planned.records:,} events. {sentence}",
         err=True,
     )
-    read = json.dumps({"kafka": planned.offsets})
+    read = partial(json.dumps, {"kafka": planned.offsets})
     how = _how(environment.home, at, options, options.leaves_snapshot and at is None)
     return Work(planned, read, key, how, started_at, options.snapshot)
 
@@ -355,7 +357,7 @@ def keep(work: Work, answer: "Answer", store: "Store") -> None:
 
 def _publish(store: "Store") -> str:
     """Publishes the current run as a draft if it may be one; says what became of it."""
-    from pipelines.release.draft import NothingToPublish, publish_draft
+    from pipelines.release.draft import NothingToPublish, ReleasesExist, publish_draft
     from pipelines.store import NotAllowed
     from schemas.tables import SYNTHETIC_NOTICE
 
@@ -363,8 +365,8 @@ def _publish(store: "Store") -> str:
         return "The input is not marked synthetic, so no draft was published."
     try:
         report = publish_draft(store, datetime.now(UTC))
-    except NothingToPublish as nothing:
-        return str(nothing)
+    except (NothingToPublish, ReleasesExist) as reason:
+        return str(reason)
     except NotAllowed:
         return "No draft was published: the name that the store was opened with may not, as it lacks the role release."
     return f"Published as a draft up to {report.last_quarter}. {SYNTHETIC_NOTICE}."

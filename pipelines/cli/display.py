@@ -3,17 +3,20 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines.bounded import Show
-from pipelines.events.conservation import Balance
-from pipelines.steps.progress import Progress as Done
 from schemas.codes import INTAKE_STATUSES
 from schemas.reasons import reasons
+
+if TYPE_CHECKING:
+    from pipelines.bounded import Show
+    from pipelines.events.conservation import Balance
+    from pipelines.steps.progress import Progress as Done
 
 # Names of files and folders are shown as they are: brackets and colons in them mean nothing.
 STDERR = Console(stderr=True, markup=False, emoji=False)
@@ -23,7 +26,7 @@ MOST_REASONS = 12
 
 
 @contextmanager
-def progress_of(records: int) -> Iterator[Show]:
+def progress_of(records: int) -> Iterator["Show"]:
     """Shows how many events are validated and counted: bars on a terminal, a line every ten seconds elsewhere."""
     if not STDERR.is_terminal:
         yield _lines(records)
@@ -33,17 +36,17 @@ def progress_of(records: int) -> Iterator[Show]:
         validating = bars.add_task("Validating", total=records)
         counting = bars.add_task("Counting", total=records)
 
-        def show(done: Done) -> None:
+        def show(done: "Done") -> None:
             bars.update(validating, completed=done.validated)
             bars.update(counting, completed=done.folded)
 
         yield show
 
 
-def _lines(records: int) -> Show:
+def _lines(records: int) -> "Show":
     last = time.monotonic()
 
-    def show(done: Done) -> None:
+    def show(done: "Done") -> None:
         nonlocal last
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
@@ -54,7 +57,7 @@ def _lines(records: int) -> Show:
     return show
 
 
-def conservation_table(balance: Balance) -> None:
+def conservation_table(balance: "Balance") -> None:
     """Prints received = accepted + duplicate + superseded + pending + rejected for every owner, and in all."""
     names: list[str] = list(INTAKE_STATUSES)
     if balance.table["unknown"].sum():

@@ -1,6 +1,8 @@
 """The event files that a command line names."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -14,3 +16,15 @@ def event_files(inputs: Iterable[Path]) -> list[Path]:
     if found.others:
         typer.echo(f"Files beside them that do not end in {SUFFIX} and are not read: {found.others:,}.", err=True)
     return list(found.files)
+
+
+def files_read(names: Sequence[str], files: Iterable[Path]) -> str:
+    """A JSON text of the inputs' names, with one hash of all files' content, whatever their names and order."""
+    hashes = sorted(map(_hash_of, files))
+    joint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    return json.dumps({"names": list(names), "files": len(hashes), "sha256": joint})
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,12 +15,12 @@ from pipelines.cli.counting import BeamOptions, Shards, StoreUrl, absolute_path
 from pipelines.cli.errors import explained, fail
 
 if TYPE_CHECKING:
+    from pipelines.keys import Key
     from pipelines.log.connection import KafkaSettings
     from pipelines.log.offsets import Offsets
     from pipelines.shards.snapshot import Snapshot
     from pipelines.store import Store
     from pipelines.stream.record import StreamRecord
-    from pipelines.validation.pseudonym import Key
 
 stream = typer.Typer(help="The stream: the Kafka log on Flink into a live ledger.", no_args_is_help=True)
 # Each shard that an event touches costs a question to Flink's state.
@@ -127,12 +127,12 @@ def start(
 def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
     """A new stream's run is the current one of the store. Raises SnapshotError, StoreError and LogError."""
     from pipelines.cli import logwords
+    from pipelines.keys import load_key
     from pipelines.log.offsets import set_group
     from pipelines.log.topics import topic_ids
     from pipelines.settings import Environment
     from pipelines.shards.snapshot import open_snapshot
     from pipelines.stream.record import StreamRecord, keep
-    from pipelines.validation.pseudonym import load_key
 
     key, sentence = load_key(Environment())
     say(sentence)
@@ -217,12 +217,12 @@ def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapsh
 def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
     """The stream that was stopped, live again. Raises StreamError, KeyMissing, StoreError and LogError."""
     from pipelines.cli import logwords
+    from pipelines.keys import load_key
     from pipelines.log.offsets import ranges
     from pipelines.log.topics import topic_ids
     from pipelines.settings import Environment
     from pipelines.stream.record import current
     from pipelines.stream.starting import StreamError
-    from pipelines.validation.pseudonym import load_key
 
     record = current(home)
     wanted.require_as_it_was(record)
@@ -240,12 +240,12 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
 
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
     """What workers need and no job may carry lies in files that only their owner can read."""
+    from pipelines.keys import worker_key_file
     from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
     from pipelines.stream.record import jaas_path, key_path, secrets_path
     from pipelines.stream.settings import Secrets
     from pipelines.stream.starting import jaas_line
-    from pipelines.validation.pseudonym import worker_key_file
 
     key_file = worker_key_file(Environment(), key_path(home, record.run_id))
     Secrets(with_password(store), str(key_file), log.as_dict()).write(secrets_path(home, record.run_id))

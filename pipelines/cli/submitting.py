@@ -47,12 +47,8 @@ def submit(
     from pipelines.log.connection import KafkaSettings
     from pipelines.settings import Environment
 
-    if receipt is not None and not receipt.absolute().parent.is_dir():
-        fail(f"There is no folder {receipt.absolute().parent} for the receipt.")
     if receipt is not None:
-        from pipelines.cli.sparing import spare
-
-        spare(receipt, inputs=files)
+        _require_receipt_file(receipt, files)
     door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
     found = event_files(files)
     # Whether the log can be reached is asked before the files are read, which takes longer.
@@ -61,15 +57,27 @@ def submit(
     if strict and any(one.checked.rejected for one in submissions):
         fail("Nothing was sent, since some of it would be rejected.", status=1)
     receipts = [one for submission in submissions for one in door.sent(submission)]
-    told = [one.json() for one in receipts]
-    value = told[0] if len(told) == 1 else told
-    if receipt is not None:
-        from pipelines.submitting.receipts import write
-
-        write(receipt, value)
-    typer.echo(json.dumps(value, indent=2))
+    _show(receipts, receipt)
     if not any(one.messages for one in receipts):
         fail("Nothing of these files can be read, so nothing was sent.", status=1)
+
+
+def _require_receipt_file(receipt: Path, files: Sequence[Path]) -> None:
+    from pipelines.cli.sparing import spare
+
+    if not receipt.absolute().parent.is_dir():
+        fail(f"There is no folder {receipt.absolute().parent} for the receipt.")
+    spare(receipt, inputs=files)
+
+
+def _show(receipts: Sequence["Receipt"], receipt: Path | None) -> None:
+    from pipelines.submitting.receipts import write
+
+    values = [one.json() for one in receipts]
+    value = values[0] if len(values) == 1 else values
+    if receipt is not None:
+        write(receipt, value)
+    typer.echo(json.dumps(value, indent=2))
 
 
 def by_folder(files: Iterable[Path]) -> list[list[Path]]:

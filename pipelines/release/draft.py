@@ -14,7 +14,7 @@ from schemas.quarters import numbers_of, quarter_number, texts_of
 from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_STOCK, SYNTHETIC_NOTICE
 
 DRAFT: Final = "draft"
-PROVISIONAL: Final = "p"
+PROVISIONAL: Final = "[p]"
 # The official series begins here; what was in place before is the stock of this quarter.
 FIRST_QUARTER: Final = "2012Q4"
 STOCK_COLUMNS: Final = PUBLISHED_STOCK.column_names[1:]
@@ -35,6 +35,10 @@ class NothingToPublish(DraftError):
     """The current run has no cell by which a quarter could be published."""
 
 
+class ReleasesExist(DraftError):
+    """The store has releases; exact figures of a draft must not stand beside them."""
+
+
 @dataclass(frozen=True, slots=True)
 class DraftReport:
     """What was published. `negative_stock` counts cells of a quarter left out because more left them than entered."""
@@ -50,9 +54,11 @@ def publish_draft(store: Store, published_at: datetime, last_quarter: str | None
     """The current run stands in the published tables as vintage `draft`, up to and with `last_quarter`.
 
     By default that is the newest quarter with an installation or a declaration. Raises NotSynthetic,
-    NothingToPublish and StoreError; then the former draft stands.
+    NothingToPublish, ReleasesExist and StoreError; then the former draft stands.
     """
     run = store.current_run()
+    if store.vintages():
+        raise ReleasesExist(f"The store {store.name} has releases, beside which no draft is published.")
     if not run.synthetic:
         raise NotSynthetic(
             f"The run {run.run_id} in {store.name} is not marked synthetic; only synthetic data may be a draft."
@@ -65,7 +71,7 @@ def publish_draft(store: Store, published_at: datetime, last_quarter: str | None
     held = every.filter(pl.col("meters") > 0)
     fitted = installations(cells, last)
     title = f"Smart meters in Great Britain to {last}: draft"
-    release = ReleaseRecord(DRAFT, title, published_at, last, SYNTHETIC_NOTICE, PROVISIONAL)
+    release = ReleaseRecord(DRAFT, title, published_at, last, SYNTHETIC_NOTICE, PROVISIONAL, DRAFT)
     store.write_release(release, held, fitted)
     return DraftReport(run.run_id, last, held.height, fitted.height, every.height - held.height)
 

@@ -10,12 +10,12 @@ from apache_beam.pvalue import TaggedOutput
 
 from expectations.run import Checker
 from pipelines.events.block import Block
+from pipelines.keys import Key, KeyChangedError, load_key
 from pipelines.settings import Environment
 from pipelines.steps.outcomes import OUTCOME
 from pipelines.steps.progress import note
 from pipelines.steps.settings import Settings
 from pipelines.validation import validate
-from pipelines.validation.pseudonym import Key, KeyChangedError, load_key
 
 
 class ValidateBlocks(beam.DoFn):

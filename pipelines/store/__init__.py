@@ -3,7 +3,7 @@
 from pipelines.store.errors import NotAllowed, OutputError, StoreError, StoreMissing
 from pipelines.store.live import Fenced, Portion
 from pipelines.store.opening import open_store
-from pipelines.store.records import ReleaseRecord, RunRecord
+from pipelines.store.records import ReleaseRecord, RunRecord, VintageRecord
 from pipelines.store.store import Store
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreMissing",
+    "VintageRecord",
     "open_store",
 ]

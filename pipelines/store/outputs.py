@@ -43,6 +43,12 @@ def write_intake_csv(intake: pl.DataFrame, path: Path) -> None:
     _write(complete_intake(intake), path)
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """Writes a file whole or not at all; raises OutputError."""
+    with _written_whole(path) as file:
+        file.write(content)
+
+
 def complete_intake(intake: pl.DataFrame) -> pl.DataFrame:
     """Every owner with all six statuses, 0 included, and `unknown` where it is greater than 0."""
     owners = intake.select("owner").unique()

@@ -1,4 +1,4 @@
-"""The records that name what a store holds: a run and a release."""
+"""The records that name what a store holds: a run, a release and a vintage."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """One row of `published_releases`; `published_at` is UTC."""
+    """One row of `published_releases`; `published_at` is UTC. `figures` and `changed_figures` count public counts."""
 
     vintage: str
     title: str
@@ -37,3 +37,17 @@ class ReleaseRecord:
     last_quarter: str
     data_notice: str
     marker: str
+    release_status: str
+    figures: int = 0
+    changed_figures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VintageRecord:
+    """A release as it was frozen. `facts` is a JSON text of its inputs, versions, checks and certificate."""
+
+    vintage: str
+    quarter: str
+    release_status: str
+    created_at: datetime
+    facts: str

@@ -1,15 +1,23 @@
-"""What a store keeps of releases: the published tables, one release a vintage."""
+"""What a store keeps of releases: the published tables, and the restricted vintages that they were made from."""
 
+import io
 from dataclasses import asdict
 
 import polars as pl
 import sqlalchemy as sa
 
 from pipelines.store.backend import Backend
-from pipelines.store.records import ReleaseRecord
+from pipelines.store.records import ReleaseRecord, VintageRecord
 from pipelines.store.rows import fitted, with_first
 from pipelines.store.tables import STORED
-from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHED_STOCK, PUBLISHED_TABLES, Table
+from schemas.tables import (
+    PUBLISHED_INSTALLATIONS,
+    PUBLISHED_RELEASES,
+    PUBLISHED_STOCK,
+    PUBLISHED_TABLES,
+    RELEASE_VINTAGES,
+    Table,
+)
 
 Frames = dict[Table, pl.DataFrame]
 
@@ -22,9 +30,43 @@ def fitted_frames(stock: pl.DataFrame, installations: pl.DataFrame) -> Frames:
 
 def replace_release(backend: Backend, connection: sa.Connection, release: ReleaseRecord, frames: Frames) -> None:
     """The release stands in the published tables in place of any former one of its vintage."""
-    for table in PUBLISHED_TABLES:
-        stored = STORED[table.name]
-        connection.execute(sa.delete(stored).where(stored.c.vintage == release.vintage))
+    forget_release(connection, release.vintage)
     connection.execute(sa.insert(STORED[PUBLISHED_RELEASES.name]), asdict(release))
     for table, frame in frames.items():
         backend.insert(connection, table, with_first(table, ("vintage", release.vintage), frame))
+
+
+_VINTAGES = STORED[RELEASE_VINTAGES.name]
+_RECORD = ("vintage", "quarter", "release_status", "created_at", "facts")
+
+
+def vintages(connection: sa.Connection) -> tuple[VintageRecord, ...]:
+    """The vintages in the order in which they were made."""
+    query = sa.select(*(_VINTAGES.c[name] for name in _RECORD)).order_by(_VINTAGES.c.created_at, _VINTAGES.c.vintage)
+    return tuple(VintageRecord(**row._asdict()) for row in connection.execute(query))
+
+
+def vintage_frame(connection: sa.Connection, vintage: str, name: str) -> pl.DataFrame | None:
+    """The `cells` or the `figures` of a vintage; None if there is no such vintage."""
+    query = sa.select(_VINTAGES.c[name]).where(_VINTAGES.c.vintage == vintage)
+    content = connection.scalar(query)
+    return None if content is None else pl.read_parquet(io.BytesIO(content))
+
+
+def keep_vintage(connection: sa.Connection, record: VintageRecord, cells: pl.DataFrame, figures: pl.DataFrame) -> None:
+    """Keeps a new vintage; the database refuses a second one of its name."""
+    frames = {"cells": _as_parquet(cells), "figures": _as_parquet(figures)}
+    connection.execute(sa.insert(_VINTAGES), {**asdict(record), **frames})
+
+
+def _as_parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def forget_release(connection: sa.Connection, vintage: str) -> None:
+    """Deletes what the published tables have of a vintage."""
+    for table in PUBLISHED_TABLES:
+        stored = STORED[table.name]
+        connection.execute(sa.delete(stored).where(stored.c.vintage == vintage))

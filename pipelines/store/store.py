@@ -16,8 +16,15 @@ from pipelines.store.backend import Backend
 from pipelines.store.errors import StoreConflict, StoreError
 from pipelines.store.lines import in_byte_order
 from pipelines.store.live import Fenced, LiveWrite, Portion
-from pipelines.store.records import ReleaseRecord, RunRecord
-from pipelines.store.releases import fitted_frames, replace_release
+from pipelines.store.records import ReleaseRecord, RunRecord, VintageRecord
+from pipelines.store.releases import (
+    fitted_frames,
+    forget_release,
+    keep_vintage,
+    replace_release,
+    vintage_frame,
+    vintages,
+)
 from pipelines.store.rows import fitted, with_first
 from pipelines.store.runs import baseline, enter, forget_older, header, headers, kept, kept_runs, rows_of
 from pipelines.store.streams import begin, end, is_live, last_write, live_run, refuse_while_live, resume
@@ -100,6 +107,42 @@ class Store:
         frames = fitted_frames(stock, installations)
         with self._writing() as connection:
             replace_release(self._backend, connection, release, frames)
+
+    def write_vintage(self, record: VintageRecord, cells: pl.DataFrame, figures: pl.DataFrame) -> None:
+        """Keeps a vintage with its exact cells and public figures. Raises StoreError if there is one of its name."""
+        with self._writing() as connection:
+            if any(one.vintage == record.vintage for one in vintages(connection)):
+                raise StoreError(
+                    f"The store {self.name} has a release {record.vintage} already; releases never change."
+                )
+            keep_vintage(connection, record, cells, figures)
+
+    def forget_release(self, vintage: str) -> None:
+        """Deletes a release from the published tables, such as a draft that a release takes the place of."""
+        with self._writing() as connection:
+            forget_release(connection, vintage)
+
+    def vintages(self) -> tuple[VintageRecord, ...]:
+        """The releases that were made, in that order."""
+        with self._reading() as connection:
+            return vintages(connection)
+
+    def vintage_cells(self, vintage: str) -> pl.DataFrame:
+        """The exact cells that a release was made from: CELL_COLUMNS. Raises StoreError for an unknown release."""
+        return self._vintage_frame(vintage, "cells")
+
+    def vintage_figures(self, vintage: str) -> pl.DataFrame:
+        """The public counts of a release. Raises StoreError for an unknown release."""
+        return self._vintage_frame(vintage, "figures")
+
+    def _vintage_frame(self, vintage: str, name: str) -> pl.DataFrame:
+        with self._reading() as connection:
+            frame = vintage_frame(connection, vintage, name)
+        if frame is None:
+            raise StoreError(
+                f"The store {self.name} has no release {vintage}; `rollout release list` names those it has."
+            )
+        return frame
 
     @contextmanager
     def together(self) -> Generator[None]:

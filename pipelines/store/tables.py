@@ -10,9 +10,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from schemas import codes
-from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, Column, Table
+from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, RELEASE_VINTAGES, Column, Table
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 UNKNOWN_STATUS: Final = "unknown"
 # What stands for a NUL in a text.
 NUL: Final = r"\x00"
@@ -25,7 +25,6 @@ CODE_LISTS: Final = {
     "status": (*codes.INTAKE_STATUSES, UNKNOWN_STATUS),
     "record_type": codes.RECORDS,
     "install_reason": codes.INSTALL_REASONS,
-    "marker": codes.MARKERS,
 }
 
 
@@ -76,6 +75,7 @@ TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
     "text": StoredText,
     "integer": sa.BigInteger,
     "timestamp": UtcDateTime,
+    "bytes": sa.LargeBinary,
 }
 METADATA: Final = sa.MetaData()
 
@@ -104,7 +104,7 @@ def _stored(table: Table) -> sa.Table:
     return sa.Table(table.name, METADATA, *columns, *_checks(table), sqlite_with_rowid=not table.key)
 
 
-STORED: Final = {table.name: _stored(table) for table in (*LEDGER_TABLES, *PUBLISHED_TABLES)}
+STORED: Final = {table.name: _stored(table) for table in (*LEDGER_TABLES, *PUBLISHED_TABLES, RELEASE_VINTAGES)}
 
 STORE_VERSION: Final = sa.Table(
     "store_version",

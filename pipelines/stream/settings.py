@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.keys import Key, KeyChangedError, key_from_file
 from pipelines.log.connection import KafkaSettings
 from pipelines.settings import write_privately
 from pipelines.shards.snapshot import open_snapshot
 from pipelines.store import Store, StoreMissing, open_store
 from pipelines.stream.history import Histories
 from pipelines.stream.positions import Positions, progress_group
-from pipelines.validation.pseudonym import Key, KeyChangedError, key_from_file
 from schemas.addresses import sqlite_path
 
 

@@ -13,6 +13,7 @@ from apache_beam.pvalue import TaggedOutput
 from expectations.run import Checker
 from pipelines.events.block import BLOCK_ROWS
 from pipelines.events.outcome import Outcome, of_losses
+from pipelines.keys import Key
 from pipelines.log.message import SYNTHETIC_HEADER, Message
 from pipelines.source.messages import form
 from pipelines.stream import settings as s
@@ -22,7 +23,6 @@ from pipelines.stream.positions import Positions
 from pipelines.stream.states import in_global_window
 from pipelines.stream.totals import dealt, shares_of_outcome, with_offsets
 from pipelines.stream.waiting import wait_of
-from pipelines.validation.pseudonym import Key
 from pipelines.validation.validate import judge
 
 TO_TOTALS: Final = "totals"

@@ -14,11 +14,11 @@ from pipelines.events.block import Block
 from pipelines.events.outcome import Outcome, of_losses
 from pipelines.fold import Counted, fold
 from pipelines.history.copies import empty_history, with_copies
+from pipelines.keys import Key
 from pipelines.quarterly.cellkeys import named_cells
 from pipelines.source.files import InputError, plan
 from pipelines.source.reading import Reading, read
 from pipelines.validation import validate
-from pipelines.validation.pseudonym import Key
 from schemas.sources import sources
 
 

@@ -18,7 +18,8 @@ import polars as pl
 from pipelines.events import columns, identifiers, quarantine
 from pipelines.events.block import Block
 from pipelines.events.outcome import Outcome
-from pipelines.validation.pseudonym import Key, digests
+from pipelines.keys import Key
+from pipelines.validation.pseudonym import digests
 from schemas import geography
 from schemas.codes import (
     ACTIONS,

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from expectations.cells import CELL_COUNTS, CELL_KEY, check_cells
+from expectations.cells import CELL_COUNTS, CELL_KEY, CELL_SPREAD, check_cells
 from expectations.run import Checker
 from schemas.reasons import sentence
 
@@ -27,13 +27,22 @@ CASES: list[tuple[tuple[int, int | None, int | None, int | None], str | None]] =
 ]
 
 
-def cell(fuel: str, counts: tuple[int | None, ...]) -> pl.DataFrame:
+NAMES = ("running_stock", "stock_before", "declared_meters", "mode_disagreements")
+
+
+def named(fuel: str, **counts: float | None) -> pl.DataFrame:
+    """A row of facts; counts that are not named are not judged."""
     key = dict(zip(CELL_KEY, ("2026Q3", "BGAS", fuel), strict=True))
     schema: dict[str, type[pl.DataType]] = {
         **dict.fromkeys(CELL_KEY, pl.String),
         **dict.fromkeys(CELL_COUNTS, pl.Int64),
+        CELL_SPREAD: pl.Float64,
     }
-    return pl.DataFrame([key | dict(zip(CELL_COUNTS, counts, strict=True))], schema=schema)
+    return pl.DataFrame([key | counts], schema=schema)
+
+
+def cell(fuel: str, counts: tuple[int | None, ...]) -> pl.DataFrame:
+    return named(fuel, **dict(zip(NAMES, counts, strict=True)))
 
 
 @pytest.mark.parametrize(("counts", "reason"), CASES)
@@ -52,3 +61,38 @@ def test_a_stock_below_nothing_is_the_one_that_rejects(checker: Checker) -> None
 
 def test_no_cells_give_no_findings(checker: Checker) -> None:
     assert check_cells(checker, cell("GAS", CASES[0][0]).clear()).is_empty()
+
+
+MODES: list[tuple[dict[str, float], str | None]] = [
+    ({"lowest_cell": -1}, "RUNNING_STOCK_NEGATIVE"),
+    ({"lowest_cell": 0}, None),
+    ({"unexplained": -51, "running_stock": 10_000}, "FLOW_GAP"),
+    ({"unexplained": 51, "running_stock": 10_200}, None),
+    ({"unexplained": 50, "running_stock": 100}, None),
+    # From 8 to 2 per cent, where half a point is usual.
+    (
+        _share := {
+            "smart": 1_000,
+            "traditional": 20,
+            "smart_before": 1_000,
+            "traditional_before": 80,
+            CELL_SPREAD: 0.5,
+        },
+        "TRADITIONAL_JUMP",
+    ),
+    (_share | {CELL_SPREAD: 1.2}, None),
+    # The least spread is half a point, however steady the share was.
+    (_share | {CELL_SPREAD: 0.0}, "TRADITIONAL_JUMP"),
+    (_share | {"traditional": 61, CELL_SPREAD: 0.0}, None),
+    ({"smart": 100, "traditional": 2, "smart_before": 100, "traditional_before": 80, CELL_SPREAD: 0.5}, None),
+    ({"running_stock": 1_000, "revised_from": 1_051}, "REVISION_LARGE"),
+    ({"running_stock": 1_000, "revised_from": 1_050}, None),
+    ({"running_stock": 10_000, "revised_from": 10_100}, None),
+]
+
+
+@pytest.mark.parametrize(("counts", "reason"), MODES)
+def test_modes_flows_and_revisions_get_the_reason_that_holds(
+    checker: Checker, counts: dict[str, float], reason: str | None
+) -> None:
+    assert check_cells(checker, named("GAS", **counts))["reason_code"].to_list() == ([reason] if reason else [])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.keys import Key
 from pipelines.stream.record import StreamRecord, keep
-from pipelines.validation.pseudonym import Key
 from tests.infra.documents import INFRA
 from tests.infra.programs import soon
 

@@ -13,12 +13,12 @@ from pipelines.events import columns, quarantine
 from pipelines.events.block import Block, Origin
 from pipelines.fold import Counted, fold
 from pipelines.history.copies import empty_history, with_copies
+from pipelines.keys import Key, key_from_text
 from pipelines.quarterly.cellkeys import named_cells
 from pipelines.source.decode import decode
 from pipelines.source.files import find_files, plan
 from pipelines.source.reading import read
 from pipelines.source.salvage import Body
-from pipelines.validation.pseudonym import Key, key_from_text
 from pipelines.validation.validate import identify
 from schemas.registry import current, parsed
 from schemas.tables import CELL_KEY

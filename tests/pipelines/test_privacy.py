@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.keys import key_from_text
 from pipelines.shards.spilling import gather, spill
 from pipelines.source.files import find_files
-from pipelines.validation.pseudonym import key_from_text
 from tests.pipelines.cli.commands import rollout
 from tests.pipelines.columnar import identified_in
 from tests.pipelines.whole_runs import rows_of, small_britain

@@ -13,12 +13,12 @@ import fastavro
 from fastavro.write import Writer
 
 from pipelines.bounded import Answer, How, count
+from pipelines.keys import load_key
 from pipelines.settings import Environment
 from pipelines.source.files import find_files, plan
 from pipelines.steps.progress import Progress
 from pipelines.store.outputs import write_cells_csv
 from pipelines.synthetic import Plan, generate
-from pipelines.validation.pseudonym import load_key
 
 Row = dict[str, Any]
 

@@ -29,7 +29,11 @@ LEDGER = ("ledger_cells", "ledger_intake", "ledger_quarantine", "current_run", "
 PUBLISHED = ("published_releases", "published_stock", "published_installations")
 MAY = {
     "pipeline": {*product(LEDGER, ROWS), ("runs", "SELECT"), ("runs", "INSERT"), ("store_version", "SELECT")},
-    "release": {*product((*LEDGER, "runs", "store_version"), ("SELECT",)), *product(PUBLISHED, ROWS)},
+    "release": {
+        *product((*LEDGER, "runs", "store_version"), ("SELECT",)),
+        *product(PUBLISHED, ROWS),
+        *product(("release_vintages",), ("SELECT", "INSERT")),
+    },
     "dashboard": set(product(PUBLISHED, ("SELECT",))),
 }
 HELD = Cell(7)

@@ -61,6 +61,7 @@ def test_every_migration_is_made_once_and_told_by_its_title(bare: sa.Engine) -> 
     assert first == (
         "The ledger and the published tables of layout 2.",
         "The roles of the pipeline, the release and the dashboard, and nothing for anybody else.",
+        "Releases: layout 3. Markers may be several, a release says its status, and restricted vintages are kept.",
     )
     assert (again, layout) == ((), LAYOUT)
 

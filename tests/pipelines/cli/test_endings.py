@@ -66,7 +66,7 @@ def left(folder: Path) -> list[str]:
 
 
 def tree() -> str:
-    return subprocess.run(["ps", "-eo", "pid,sid,stat,args"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(["ps", "-wweo", "pid,sid,stat,args"], capture_output=True, text=True, check=True).stdout
 
 
 def of_session(number: int) -> list[str]:

@@ -21,9 +21,10 @@ def bare(postgres_server: Server) -> Iterator[str]:
 def test_migrate_makes_a_store_and_says_what_it_made(bare: str, tmp_path: Path) -> None:
     made = rollout(tmp_path / "home", "store", "migrate", "--store", bare)
     assert (made.returncode, made.stderr) == (0, "")
-    first, second, last = made.stdout.splitlines()
+    first, second, third, last = made.stdout.splitlines()
     assert first == "Made: The ledger and the published tables of layout 2."
     assert second.startswith("Made: The roles of the pipeline")
+    assert third.startswith("Made: Releases")
     assert last == f"The store {bare} is up to date."
     write(open_store(bare), "first", Cell(7))
     assert rollout(tmp_path / "home", "store", "migrate", "--store", bare).stdout == last + "\n"

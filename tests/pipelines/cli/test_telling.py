@@ -9,12 +9,12 @@ import pytest
 from infra.flink.jobs import Checkpoints, Job, Trouble
 from pipelines.cli.measuring import Ledger, LogStanding, Standing
 from pipelines.cli.telling import Told, checkpoints_line, job_told, ledger_told, log_told, told_of
+from pipelines.keys import Key
 from pipelines.log import connection
 from pipelines.log.offsets import Range
 from pipelines.store import Store, open_store
 from pipelines.stream.record import StreamRecord, keep, secrets_path
 from pipelines.stream.settings import Secrets
-from pipelines.validation.pseudonym import Key
 from tests.pipelines.store.streams import begun, portion
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)

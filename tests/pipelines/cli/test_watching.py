@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.keys import Key
 from pipelines.stream.record import StreamRecord, keep
-from pipelines.validation.pseudonym import Key
 from tests.infra.programs import lives, soon
 from tests.pipelines.cli.commands import ROLLOUT, environment
 

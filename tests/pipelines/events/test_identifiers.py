@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.events import identifiers
-from pipelines.validation.pseudonym import digests, key_from_text
+from pipelines.keys import key_from_text
+from pipelines.validation.pseudonym import digests
 from tests.builders import mpan, mprn
 
 MPANS = st.text("0123456789", min_size=13, max_size=13)

@@ -88,7 +88,7 @@ def test_other_measures_are_not_stock() -> None:
 def test_installations_keep_their_reason_and_quarter() -> None:
     rows = cells(FITTED, Cell(4), Cell(9, quarter="2026Q4", measure="installations", detail="NEW_CONNECTION"))
     fitted = installations(rows, "2026Q3").select("quarter", "install_reason", "installations", "marker")
-    assert fitted.rows() == [("2026Q3", "SMART_FOR_NON_SMART", 3, "p")]
+    assert fitted.rows() == [("2026Q3", "SMART_FOR_NON_SMART", 3, "[p]")]
 
 
 def test_no_quarter_after_the_last_is_published(store: Store) -> None:
@@ -116,7 +116,7 @@ def test_every_draft_says_that_its_data_is_synthetic(store: Store) -> None:
     release = open_published(f"sqlite:///{store.name}").release()
     assert release is not None
     assert (release.key.vintage, release.data_notice) == ("draft", SYNTHETIC_NOTICE)
-    assert (release.marker, release.last_quarter, release.published_at) == ("p", "2026Q3", NOON)
+    assert (release.marker, release.last_quarter, release.published_at) == ("[p]", "2026Q3", NOON)
     assert (release.stock["meters"].sum(), release.installations["installations"].sum()) == (1, 3)
 
 

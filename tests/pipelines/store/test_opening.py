@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.store import StoreError, StoreMissing, open_store
 from pipelines.store.opening import absolute
+from pipelines.store.tables import LAYOUT
 from tests.addresses import FILES, OTHERS, STRANGE_NAMES
 from tests.pipelines.store.runs import Cell, new_store, write
 
@@ -87,7 +88,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path,
 
 
 @pytest.mark.parametrize("create", [False, True])
-@pytest.mark.parametrize(("number", "words"), [(3, "by a newer version"), (0, "by an older version")])
+@pytest.mark.parametrize(("number", "words"), [(LAYOUT + 1, "by a newer version"), (0, "by an older version")])
 def test_a_store_of_another_layout_is_refused(tmp_path: Path, number: int, words: str, create: bool) -> None:
     write(new_store(tmp_path), "first", Cell())
     with closing(sqlite3.connect(tmp_path / "rollout.db")) as connection, connection:

@@ -23,7 +23,6 @@ LISTS = {
     "status": (*codes.INTAKE_STATUSES, "unknown"),
     "record_type": codes.RECORDS,
     "install_reason": codes.INSTALL_REASONS,
-    "marker": codes.MARKERS,
 }
 WORDS = {"", "STEAM", "electricity", *(word for words in LISTS.values() for word in words)}
 CHECKED = [(table, name) for table in TABLES for name in table.column_names if name in LISTS]

@@ -1,0 +1,60 @@
+"""Further public tables of a release: targets, installations a working day, the service's levels and revisions."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from pipelines.release.calendar import working_days
+from pipelines.release.changes import revisions, triangle
+from pipelines.release.edition import Extra
+from pipelines.release.targets import targets_frame
+from schemas.quarters import quarter_number
+
+_UNVERIFIED = "Tolerances were not read in the rules themselves: verified = no, and shown so in every row."
+
+
+def extras_of(
+    figures: pl.DataFrame, releases: Sequence[tuple[str, pl.DataFrame]], last_quarter: int
+) -> Mapping[str, Extra]:
+    """Extra tables by file name, those without a row left out.
+
+    `releases` are names and figures of all releases up to this one, oldest first.
+    """
+    values = triangle(releases)
+    extras = {
+        "targets": Extra(
+            "Annual installation targets by supplier, fuel and sector",
+            "The target of each year by the formula of the framework from published counts, and how far it was met.",
+            targets_frame(figures, last_quarter),
+            (_UNVERIFIED, "The targets count installations where there was no smart or advanced meter."),
+        ),
+        "working_days": Extra(
+            "Installations a working day, by quarter",
+            "Comparable installations of all suppliers divided by the working days in England.",
+            _by_working_day(figures),
+        ),
+        "revisions": Extra(
+            "Revisions of national figures by age",
+            "Mean and mean absolute revision against the first figure, in per cent, by the number of releases since.",
+            revisions(values),
+        ),
+        "vintages": Extra(
+            "National figures by release",
+            "What each release said of each quarter.",
+            values,
+        ),
+    }
+    return {name: extra for name, extra in extras.items() if extra.frame.height}
+
+
+def _by_working_day(figures: pl.DataFrame) -> pl.DataFrame:
+    own = (
+        figures.filter(pl.col("table") == "15")
+        .group_by("quarter")
+        .agg(installations=pl.col("value").sum())
+        .sort("quarter")
+    )
+    days = [working_days(quarter_number(quarter)) for quarter in own["quarter"]]
+    return own.with_columns(working_days=pl.Series(days, dtype=pl.Int64)).with_columns(
+        installations_a_working_day=(pl.col("installations") / pl.col("working_days")).round(1)
+    )
