@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from pipelines.release.figures import TIDY
+from pipelines.release.atoms import STOCKS
+from pipelines.release.figures import MEASURES, TIDY
 from pipelines.release.suppliers import SMALL, group_of, last_report_of_small
 from schemas.quarters import quarter_number
 from schemas.sources import sources
@@ -98,17 +99,16 @@ class _Evidence:
 
     def why(self, quarter: str, supplier: str, measure: str) -> str:
         """One line: what happened, with the named groups that it came from."""
-        del measure  # all measures of a quarter and supplier rest on the same events
         if quarter > self.older.quarter:
             return "new quarter"
         if not self._small_had_reported(quarter) and supplier in (SMALL, ""):
-            return "; ".join(["small suppliers reported", *self._told(quarter, supplier)])
-        return "; ".join(self._told(quarter, supplier)) or UNEXPLAINED
+            return "; ".join(["small suppliers reported", *self._told(quarter, supplier, measure)])
+        return "; ".join(self._told(quarter, supplier, measure)) or UNEXPLAINED
 
-    def _told(self, quarter: str, supplier: str) -> list[str]:
-        groups = _groups_of(supplier, self.newer)
-        late = {group for group in groups if (quarter, group) in self.arrived}
-        fewer = {group for group in groups if (quarter, group) in self.withdrawn}
+    def _told(self, quarter: str, supplier: str, measure: str) -> list[str]:
+        groups, first = _groups_of(supplier, self.newer), _first_quarter_behind(quarter, measure)
+        late = {group for at, group in self.arrived if group in groups and first <= at <= quarter}
+        fewer = {group for at, group in self.withdrawn if group in groups and first <= at <= quarter}
         told = [
             ("late events", late),
             ("events withdrawn or moved", fewer),
@@ -119,6 +119,13 @@ class _Evidence:
 
     def _small_had_reported(self, quarter: str) -> bool:
         return quarter_number(quarter) <= last_report_of_small(quarter_number(self.older.quarter))
+
+
+def _first_quarter_behind(quarter: str, measure: str) -> str:
+    """The first quarter whose events are behind a figure: of a stock, any before it; of a year, the year's first."""
+    if measure in MEASURES and MEASURES[measure].of in STOCKS:
+        return ""
+    return f"{quarter[:4]}Q1" if measure.endswith("_in_year") else quarter
 
 
 def _events(cells: pl.DataFrame) -> pl.DataFrame:

@@ -195,8 +195,9 @@ def _facts(
 
 def _inputs(run: RunRecord) -> dict[str, Any]:
     """What the run read: the log's offsets, or the hash of its files without the names of folders on one machine."""
-    inputs: dict[str, Any] = json.loads(run.inputs)
-    return {name: value for name, value in inputs.items() if name != "names"}
+    inputs: Any = json.loads(run.inputs)
+    # Runs of earlier versions kept a list of names only.
+    return {name: value for name, value in inputs.items() if name != "names"} if isinstance(inputs, dict) else {}
 
 
 def geography_version() -> str:

@@ -54,11 +54,13 @@ def shape_of(table: Table, figures: pl.DataFrame) -> Shape:
     """
     own = figures.filter(pl.col("table") == table.name)
     key = ["quarter", *(STANDS_IN.get(name, name) for name in table.rows)]
-    wide = pl.DataFrame()
+    wide: pl.DataFrame | None = None
     for place, count in enumerate(table.counts):
         column = _column_of(own, table, place).select(*key, pl.col("value").alias(count.label), marker=pl.col("marker"))
         column = column.rename({"marker": f"marker {place}"})
-        wide = column if wide.is_empty() else wide.join(column, on=key, how="full", coalesce=True)
+        wide = column if wide is None else wide.join(column, on=key, how="full", coalesce=True)
+    if wide is None:
+        raise ValueError(f"Table {table.name} has no column of counts.")
     return _worded(table, wide.sort(key), key)
 
 

@@ -13,13 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import gptables
 import pandas as pd
 import polars as pl
 from odfdo import Document, Element, Row, Table
 
 from pipelines.release.edition import MARKER_MEANINGS, NOT_GOVERNMENT, PROTECTION, Edition
 from pipelines.release.shapes import NOT_AVAILABLE
+
+with warnings.catch_warnings():
+    # It leaves the files of its themes open.
+    warnings.simplefilter("ignore", ResourceWarning)
+    import gptables
 
 # Archives and documents bear one date, so that the same release is the same bytes.
 EPOCH: Final = datetime(2012, 1, 1, tzinfo=UTC)
@@ -28,8 +32,10 @@ _NO_MARKER: Final = "[none]"
 
 
 def sheets_of(edition: Edition) -> Iterator[tuple[str, str, list[str], pl.DataFrame]]:
-    """Name, title, notes and rows of each sheet with a table. Rows have no null and no empty text."""
+    """Name, title, notes and rows of each table that has any."""
     for shape in edition.shapes:
+        if shape.frame.is_empty():
+            continue
         title = f"Table {shape.table.name}: {shape.table.title}"
         yield f"Table_{shape.table.name}", title, [shape.table.definition, *shape.table.notes], shape.frame
     for name, extra in edition.extras.items():
@@ -86,8 +92,9 @@ def xlsx_bytes(edition: Edition) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "release.xlsx"
         with warnings.catch_warnings():
-            # It wants every note to be named in a heading; ours explain markers, which stand among the rows.
-            warnings.filterwarnings("ignore", "The following notes are not referenced")
+            # What it uses of pandas that is about to be dropped is for its maintainers to read. It also wants every note
+            # to be named in a heading; ours explain markers, which stand among the rows.
+            warnings.simplefilter("ignore")
             book = gptables.produce_workbook(str(path), sheets, cover=cover, notes_table=notes)
         book.set_properties({"title": edition.title, "comments": f"{edition.notice}.", "created": EPOCH})
         book.close()

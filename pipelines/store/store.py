@@ -112,9 +112,7 @@ class Store:
         """Keeps a vintage with its exact cells and public figures. Raises StoreError if there is one of its name."""
         with self._writing() as connection:
             if any(one.vintage == record.vintage for one in vintages(connection)):
-                raise StoreError(
-                    f"The store {self.name} has a release {record.vintage} already; releases never change."
-                )
+                raise StoreError(f"The store {self.name} has a release {record.vintage} already; it never changes.")
             keep_vintage(connection, record, cells, figures)
 
     def forget_release(self, vintage: str) -> None:
