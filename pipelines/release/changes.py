@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from pipelines.release.atoms import STOCKS
+from pipelines.release.catalogue import TABLES
 from pipelines.release.figures import MEASURES, TIDY
 from pipelines.release.suppliers import SMALL, group_of, last_report_of_small
 from schemas.quarters import quarter_number
@@ -21,6 +22,7 @@ _VERSIONS: Final = {
     "code_version": "the program changed",
     "disclosure_policy": "the disclosure policy changed",
 }
+_OF_NEWEST: Final = [one.name for one in TABLES if one.period.startswith("newest")]
 type_facts = Mapping[str, Any]
 
 
@@ -53,10 +55,11 @@ def changes_between(older: Released, newer: Released) -> pl.DataFrame:
     differing = joined.filter(pl.col("old").ne_missing(pl.col("new"))).with_columns(
         change=kind, release=pl.lit(newer.name)
     )
-    reasons = _reasons(differing, older, newer)
-    return (
-        differing.join(reasons, on=["quarter", "supplier", "measure"], how="left").select(CHANGES).sort(CHANGES[2:-3])
-    )
+    explained = differing.join(_reasons(differing, older, newer), on=["quarter", "supplier", "measure"], how="left")
+    # A table of the newest quarter leaves the quarter before behind, whatever became of its events.
+    moved_on = pl.col("table").is_in(_OF_NEWEST) & (pl.col("quarter") < newer.quarter)
+    why = pl.when(moved_on).then(pl.lit("the table shows the newest quarter only")).otherwise(pl.col("why"))
+    return explained.with_columns(why.alias("why")).select(CHANGES).sort(TIDY)
 
 
 def _reasons(differing: pl.DataFrame, older: Released, newer: Released) -> pl.DataFrame:

@@ -92,8 +92,8 @@ def xlsx_bytes(edition: Edition) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "release.xlsx"
         with warnings.catch_warnings():
-            # What it uses of pandas that is about to be dropped is for its maintainers to read. It also wants every note
-            # to be named in a heading; ours explain markers, which stand among the rows.
+            # What it uses of pandas that is about to be dropped is for its maintainers to read. It also wants every
+            # note to be named in a heading; ours explain markers, which stand among the rows.
             warnings.simplefilter("ignore")
             book = gptables.produce_workbook(str(path), sheets, cover=cover, notes_table=notes)
         book.set_properties({"title": edition.title, "comments": f"{edition.notice}.", "created": EPOCH})
