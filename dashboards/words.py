@@ -1,7 +1,7 @@
 """Figures, quarters and code lists in plain words."""
 
 from schemas.geography import GREAT_BRITAIN, regions
-from schemas.sources import sources
+from schemas.sources import SMALL, sources
 
 FUEL_WORDS = {"ELECTRICITY": "Electricity", "GAS": "Gas"}
 SECTOR_WORDS = {"DOMESTIC": "Domestic", "NON_DOMESTIC": "Non-domestic"}
@@ -16,7 +16,9 @@ def quarter_words(quarter: str) -> str:
 
 
 def source_words(source_id: str) -> str:
-    """The name of a supplier, or its id where we have no name for it."""
+    """The name of a supplier or of the small ones together, or the id where we have no name for it."""
+    if source_id == SMALL:
+        return "Small suppliers"
     known = sources().get(source_id)
     return known.name if known else source_id
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from schemas.codes import DCC_RECORDS, SUPPLIER_RECORDS
 
+# Under what the figures of all small suppliers together are published.
+SMALL = "SMALL"
 SOURCES_CSV = Path(__file__).parent / "sources.csv"
 
 

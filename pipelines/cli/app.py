@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import typer
 
-from pipelines.cli import clusters, counting, outputs, releasing, showing, storing, streaming, submitting, supplying
+from pipelines.cli import (
+    clusters,
+    counting,
+    explaining,
+    outputs,
+    releasing,
+    showing,
+    storing,
+    streaming,
+    submitting,
+    supplying,
+)
 from pipelines.cli.speaking import outlast_readers, unheard
 from pipelines.cli.stopping import end_if_stopped, heed_no_more, heed_signals
 
@@ -27,6 +38,7 @@ app.command(no_args_is_help=True)(outputs.intake)
 app.command(no_args_is_help=True)(supplying.check)
 app.command(no_args_is_help=True)(submitting.submit)
 app.command(no_args_is_help=True)(counting.verify)
+app.command(no_args_is_help=True)(explaining.explain)
 app.command(no_args_is_help=True)(showing.dashboard)
 app.add_typer(clusters.kafka, name="kafka")
 app.add_typer(clusters.flink, name="flink")

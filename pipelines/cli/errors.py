@@ -65,6 +65,8 @@ def _foreseen() -> tuple[type[Exception], ...]:
         "pipelines.quarterly.cellkeys": ["CountTooLarge"],
         "pipelines.release.draft": ["DraftError"],
         "pipelines.release.create": ["ReleaseRefused"],
+        "pipelines.release.explain": ["NotOneFigure"],
+        "schemas.policies": ["PolicyMissing"],
         "pipelines.release.quality": ["ReleaseStopped"],
         "pipelines.release.certificate": ["CertificateFailed"],
         "pipelines.release.bundle": ["BundleError"],

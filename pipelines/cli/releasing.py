@@ -120,14 +120,15 @@ def diff(
 
     opened = open_store(store)
     spare(out, opened.name)
-    changes = changes_between(_released(opened, older), _released(opened, newer))
+    changes = changes_between(released_as(opened, older), released_as(opened, newer))
     write_bytes(csv_bytes(changes), out)
     counts = dict(changes.group_by("change").len().sort("change").iter_rows())
     told = ", ".join(f"{number:,} {change}" for change, number in counts.items()) or "nothing changed"
     _say(f"From {older} to {newer}: {told}; written to {out}.")
 
 
-def _released(store: "Store", name: str) -> "Released":
+def released_as(store: "Store", name: str) -> "Released":
+    """A release as changes and explanations are worked out from it. Raises StoreError for an unknown one."""
     import json
 
     from pipelines.release.changes import Released

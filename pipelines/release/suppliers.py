@@ -14,9 +14,8 @@ import polars as pl
 
 from schemas.policies import the_one_in_force
 from schemas.quarters import year_of
-from schemas.sources import Source, sources
+from schemas.sources import SMALL, Source, sources
 
-SMALL: Final = "SMALL"
 DCC: Final = "DCC"
 
 
