@@ -17,14 +17,14 @@ from pipelines.release.atoms import DIMENSIONS, IDENTITY
 from pipelines.release.figures import ATOMS, TIDY, Table, tidy_of
 from pipelines.release.protection import WHOLE
 from pipelines.release.suppliers import SMALL
-from schemas.policies import DisclosurePolicy
+from schemas.policies import DisclosurePolicy, published_measures
 from schemas.quarters import numbers_of
 
 ATOM: Final = (*IDENTITY, "quarter")
 REVISED: Final = "[r]"
 # An equation: some atoms, each with a sign, whose sum lies within bounds.
 TERMS: Final = ("equation", "sign", "least", "most", *ATOM, "low", "high")
-_KIND: Final = ("fuel", "sector", "meter_type")
+_FLOWS: Final = ("meters", "installations", "removals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +165,12 @@ def with_zeros(atoms: pl.DataFrame, policy: DisclosurePolicy) -> pl.DataFrame:
 
 
 def stock_and_flow_terms(tidy: pl.DataFrame, policy: DisclosurePolicy, quarters: int = 8) -> pl.DataFrame:
-    """For every fuel, sector and meter type: stock now less stock before is what was fitted less what was removed.
+    """Stock now less stock before is what was fitted less what was removed, by all dimensions that the three share.
 
     Only of the newest `quarters`, as each equation has every atom of its kind.
     """
-    own = atoms_in(tidy).filter(pl.col("measure").is_in(["meters", "installations", "removals"]))
+    kind = [name for name in DIMENSIONS[:-1] if all(name in published_measures()[one].keeps for one in _FLOWS)]
+    own = atoms_in(tidy).filter(pl.col("measure").is_in(_FLOWS))
     newest = own.filter(pl.col("quarter") > pl.col("quarter").max() - quarters)
     every = with_zeros(newest.drop("marker"), policy)
     stock = every.filter(pl.col("measure") == "meters")
@@ -179,10 +180,10 @@ def stock_and_flow_terms(tidy: pl.DataFrame, policy: DisclosurePolicy, quarters:
         at=pl.col("quarter"), sign=pl.when(pl.col("measure") == "installations").then(-1).otherwise(1)
     )
     terms = pl.concat([after, before, flows])
-    complete = terms.filter(((pl.col("measure") == "meters") & (pl.col("sign") < 0)).any().over("at", *_KIND))
+    complete = terms.filter(((pl.col("measure") == "meters") & (pl.col("sign") < 0)).any().over("at", *kind))
     last = complete["at"].max()
     whole = complete.filter(pl.col("at") < (last if last is not None else 0))
-    equation = pl.struct("at", *_KIND).rank("dense").cast(pl.UInt32)
+    equation = pl.struct("at", *kind).rank("dense").cast(pl.UInt32)
     zero = pl.lit(0, pl.Int64)
     return whole.with_columns(equation=equation, least=zero, most=zero).select(TERMS).cast(_TERM_TYPES)
 
