@@ -157,6 +157,24 @@ def export(name: Name, store: StoreUrl, out: Folder) -> None:
 
 @release.command(no_args_is_help=True)
 @explained
+def restricted(name: Name, store: StoreUrl, out: Folder) -> None:
+    """Write what stays restricted: reconciliation, scorecards, exact targets and each supplier's statement."""
+    from pipelines.release.create import write_folder
+    from pipelines.release.restricted import restricted_files
+    from pipelines.store import open_store
+
+    opened = open_store(store)
+    names = [one.vintage for one in opened.vintages()]
+    released = released_as(opened, name)
+    place = names.index(name)
+    before = released_as(opened, names[place - 1]) if place else None
+    files = restricted_files(released, before)
+    write_folder(files, out)
+    _say(f"{len(files):,} restricted files of {name} in {out}.")
+
+
+@release.command(no_args_is_help=True)
+@explained
 def attack(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Folders of releases.")],
 ) -> None:

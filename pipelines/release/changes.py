@@ -14,6 +14,8 @@ from schemas.quarters import quarter_number
 from schemas.sources import sources
 
 CHANGES: Final = ("change", "release", *TIDY, "old", "new", "why")
+NEW_QUARTER: Final = "new quarter"
+MOVED_ON: Final = "the table shows the newest quarter only"
 UNEXPLAINED: Final = "the events behind it changed in a way that the counts of the ledger do not tell apart"
 _VERSIONS: Final = {
     "rule_version": "rules of validation changed",
@@ -58,7 +60,7 @@ def changes_between(older: Released, newer: Released) -> pl.DataFrame:
     explained = differing.join(_reasons(differing, older, newer), on=["quarter", "supplier", "measure"], how="left")
     # A table of the newest quarter leaves the quarter before behind, whatever became of its events.
     moved_on = pl.col("table").is_in(_OF_NEWEST) & (pl.col("quarter") < newer.quarter)
-    why = pl.when(moved_on).then(pl.lit("the table shows the newest quarter only")).otherwise(pl.col("why"))
+    why = pl.when(moved_on).then(pl.lit(MOVED_ON)).otherwise(pl.col("why"))
     return explained.with_columns(why.alias("why")).select(CHANGES).sort(TIDY)
 
 
@@ -103,7 +105,7 @@ class _Evidence:
     def why(self, quarter: str, supplier: str, measure: str) -> str:
         """One line: what happened, with the named groups that it came from."""
         if quarter > self.older.quarter:
-            return "new quarter"
+            return NEW_QUARTER
         if not self._small_had_reported(quarter) and supplier in (SMALL, ""):
             return "; ".join(["small suppliers reported", *self._told(quarter, supplier, measure)])
         return "; ".join(self._told(quarter, supplier, measure)) or UNEXPLAINED

@@ -8,6 +8,7 @@ from pipelines.release.calendar import working_days
 from pipelines.release.changes import revisions, triangle
 from pipelines.release.edition import Extra
 from pipelines.release.targets import targets_frame
+from schemas.policies import policy
 from schemas.quarters import quarter_number
 
 _UNVERIFIED = "Tolerances were not read in the rules themselves: verified = no, and shown so in every row."
@@ -33,6 +34,20 @@ def extras_of(
             "Comparable installations of all suppliers divided by the working days in England.",
             _by_working_day(figures),
         ),
+        "rules": Extra(
+            "Licence conditions and codes that checks and tables stand for",
+            "Each rule with its dates and its source; what is not verified was not read in the rule itself.",
+            _policy_frame("rules", "rule", ("id", "name", "condition", "from", "to", "source", "verified")),
+        ),
+        "service_levels": Extra(
+            "Levels of the DCC's service by guidance year",
+            "What the measures of the service are held against, by the guidance that set it.",
+            _policy_frame(
+                "dcc_performance",
+                "level",
+                ("guidance", "measure", "from", "to", "least_percent", "source", "verified"),
+            ),
+        ),
         "revisions": Extra(
             "Revisions of national figures by age",
             "Mean and mean absolute revision against the first figure, in per cent, by the number of releases since.",
@@ -45,6 +60,16 @@ def extras_of(
         ),
     }
     return {name: extra for name, extra in extras.items() if extra.frame.height}
+
+
+def _policy_frame(name: str, entries: str, columns: Sequence[str]) -> pl.DataFrame:
+    """The entries of a policy as rows of text; a last day that is not set says so."""
+    rows = [[_said(one.get(column, "no end"), column) for column in columns] for one in policy(name)[entries]]
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _said(value: object, column: str) -> str:
+    return ("yes" if value else "no") if column == "verified" else str(value)
 
 
 def _by_working_day(figures: pl.DataFrame) -> pl.DataFrame:

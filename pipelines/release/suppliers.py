@@ -14,7 +14,7 @@ import polars as pl
 
 from schemas.policies import the_one_in_force
 from schemas.quarters import year_of
-from schemas.sources import SMALL, Source, sources
+from schemas.sources import SMALL, sources
 
 DCC: Final = "DCC"
 
@@ -31,15 +31,16 @@ def group_name(group: str) -> str:
     return "Small suppliers" if group == SMALL else sources()[group].group
 
 
-def _is_active(source: Source, year: int) -> bool:
-    return source.active_from.year <= year and (source.active_to is None or source.active_to.year >= year)
-
-
 def named_in(year: int) -> tuple[str, ...]:
-    """The groups that policy and `sources.csv` name in a year, in the file's order; the DCC always."""
+    """The groups that policy and `sources.csv` name in a year, in the file's order; the DCC always.
+
+    A large supplier that has ended stays named: meters that were not handed over are still its own.
+    """
     wanted = the_one_in_force("suppliers", "named", date(year, 12, 31))["size_class"]
     named = [one for one in sources().values() if one.kind == DCC or one.size_class == wanted]
-    return tuple(dict.fromkeys(group_of()[one.source_id] for one in named if one.kind == DCC or _is_active(one, year)))
+    return tuple(
+        dict.fromkeys(group_of()[one.source_id] for one in named if one.kind == DCC or one.active_from.year <= year)
+    )
 
 
 @dataclass(frozen=True, slots=True)

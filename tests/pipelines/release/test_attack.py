@@ -22,7 +22,6 @@ from schemas.quarters import quarter_text
 TRIALS = int(os.environ.get("ROLLOUT_RANDOM_TABLES", "12"))
 POLICY = disclosure(date(2026, 11, 26))
 LAST = 2026 * 4 + 2
-PLAIN = {"fuel": "GAS", "sector": "DOMESTIC", "payment_mode": "CREDIT"}
 
 
 def a_table(chance: random.Random) -> pl.DataFrame:
