@@ -91,7 +91,9 @@ def _column(name: str, meaning: str, datatype: str, required: bool = False) -> d
 
 def _name(heading: str) -> str:
     """A column's name as CSVW allows it: letters, digits and underscores."""
-    plain = "".join(one if one.isascii() and one.isalnum() else "_" for one in heading.lower())
+    plain = "".join(
+        one if one.isascii() and one.isalnum() else "_" for one in heading.lower().replace("%", " percent ")
+    )
     return "_".join(filter(None, plain.split("_")))
 
 

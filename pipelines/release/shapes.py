@@ -105,7 +105,7 @@ def _sum(labels: Sequence[str]) -> pl.Expr:
 def percent(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """A share in per cent to one decimal, halves away from zero; null where the whole is 0."""
     tenths = (part * 2_000 + whole) // (whole * 2)
-    return pl.when(whole > 0).then(tenths / 10)
+    return pl.when(whole > 0).then((tenths / 10).round(1))
 
 
 def _markers(wide: pl.DataFrame) -> pl.Expr:

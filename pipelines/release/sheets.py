@@ -95,7 +95,14 @@ def xlsx_bytes(edition: Edition) -> bytes:
             # What it uses of pandas that is about to be dropped is for its maintainers to read. It also wants every
             # note to be named in a heading; ours explain markers, which stand among the rows.
             warnings.simplefilter("ignore")
-            book = gptables.produce_workbook(str(path), sheets, cover=cover, notes_table=notes)
+            book = gptables.produce_workbook(
+                str(path),
+                sheets,
+                cover=cover,
+                contentsheet_options={"subtitles": [f"{edition.notice}."]},
+                notes_table=notes,
+                notesheet_options={"instructions": f"{edition.notice}. This sheet explains the markers."},
+            )
         book.set_properties({"title": edition.title, "comments": f"{edition.notice}.", "created": EPOCH})
         book.close()
         return path.read_bytes()
