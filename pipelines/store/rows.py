@@ -62,7 +62,7 @@ def _nearly_in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 
 def with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:
-    """Returns a fitted frame in all columns of its table; `first` is the missing column's name and value in all rows."""
+    """Returns a fitted frame in all columns of its table; `first` is the missing column's name and its one value."""
     name, value = first
     return frame.select(pl.lit(value).alias(name), pl.all()).select(table.column_names)
 

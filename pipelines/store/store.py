@@ -83,7 +83,7 @@ class Store:
         return self._ledger(LEDGER_QUARANTINE, run_id)
 
     def write_run(self, run: RunRecord, cells: pl.DataFrame, intake: pl.DataFrame, quarantine: pl.DataFrame) -> None:
-        """Writes a run with all its rows and makes it the current one; after an exception or a kill nothing has changed.
+        """Writes a run with all its rows and makes it the current one; an exception or a kill leaves nothing of it.
 
         Frames have the columns of the ledger tables without run_id. Raises StoreError, and ValueError for impossible
         rows (see `fitted`).
@@ -259,7 +259,7 @@ class Store:
             yield connection
 
     def _has_tables(self, connection: sa.Connection) -> bool:
-        """Whether the database has the store's tables; raises StoreError for another layout or an unsuitable database."""
+        """Whether the database has the store's tables; raises StoreError for another layout or a database of others."""
         tables = sa.inspect(connection).get_table_names()
         if STORE_VERSION.name not in tables:
             self._backend.require_ours(tables)

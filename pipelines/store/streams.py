@@ -56,7 +56,7 @@ def resume(connection: sa.Connection, store: str, run_id: str) -> None:
 
 
 def is_live(connection: sa.Connection, run_id: str) -> bool:
-    """Whether a run's stream is live; locks that state until the transaction ends, so nobody ends the stream meanwhile."""
+    """Whether a run's stream is live; a lock keeps the stream from being ended until the transaction ends."""
     live = sa.select(STREAMS.c.live).where(STREAMS.c.run_id == run_id).with_for_update(read=True)
     return bool(connection.scalar(live))
 
