@@ -73,7 +73,7 @@ def _jump() -> pl.Expr:
 
 
 def check_cells(checker: "Checker", cells: pl.DataFrame) -> pl.DataFrame:
-    """Returns one row, sorted, for each failed cell and rule: quarter, source_id, fuel, reason_code, severity, sentence.
+    """Returns a sorted row for each failed cell and rule: quarter, source_id, fuel, reason_code, severity, sentence.
 
     `cells` has one row for each quarter, source and fuel with CELL_KEY (String), CELL_COUNTS (Int64) and CELL_SPREAD.
     The counts are the stock at the quarter's end, a quarter before and of its lowest cell; the declared meters; those

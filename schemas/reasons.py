@@ -12,7 +12,7 @@ SEVERITIES = ("reject", "warning")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason code. `kind` is the check that finds it; severity `reject` refuses the record, `warning` only counts it."""
+    """A reason code. `kind` is the check that finds it; `reject` refuses what has it, `warning` only counts it."""
 
     code: str
     kind: str

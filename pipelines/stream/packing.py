@@ -35,7 +35,7 @@ def in_segments(history: pl.DataFrame) -> list[bytes]:
 
 
 def joined(packed: list[bytes]) -> list[bytes]:
-    """Merges packed frames into fewer, equal content in one row; returns them unchanged if they are large on average."""
+    """Merges packed frames into fewer, equal content in one row; returns them unchanged if large on average."""
     if len(packed) == 1 or sum(map(len, packed)) > SEGMENT_BYTES * len(packed):
         return packed
     return in_segments(distinct(unpack(packed)))

@@ -39,7 +39,7 @@ def message_of(record: Any) -> Message:
 
 
 class TakeMessages(beam.DoFn):
-    """Turns a bundle's messages into accepted events by shard; the outcome of all records goes to their owner's totals."""
+    """Turns a bundle's messages into accepted events by shard; all records' outcomes go to their owners' totals."""
 
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
