@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """Switches: meter places, the losing and the gaining supplier, the mode that the gainer declares, and the reason."""
+    """Switches: meter places, losing and gaining supplier, the mode that the gainer declares, and the reason."""
 
     meter: Array
     loser: Array

@@ -19,7 +19,7 @@ _AT_A_TIME: Final = 10_000
 
 
 class Event(NamedTuple):
-    """One event: the owner whose topic it goes to, when it was reported (milliseconds) and its single-object encoding."""
+    """One event: the owner whose topic it goes to, its reporting time in milliseconds, its single-object encoding."""
 
     owner: str
     reported_at: int

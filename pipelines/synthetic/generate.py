@@ -69,7 +69,7 @@ def _all_or_nothing(out: Path) -> Generator[None]:
 
 
 def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None], Taker]) -> tuple[Truth, Taker]:
-    """Simulates a plan and passes its events to the receiver that `taking` makes; returns the truth and the receiver."""
+    """Simulates a plan, passes its events to the receiver that `taking` makes, and returns truth and receiver."""
     progress("Opening position", 0.0)
     world = new_world(plan)
     lists = lists_of(world)

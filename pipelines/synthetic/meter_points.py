@@ -43,7 +43,7 @@ def _mprn(lead: Ints, width: int) -> Bytes:
 
 
 def mprns(serial: Ints) -> tuple[Bytes, Ints]:
-    """Returns the MPRNs of gas meters as ASCII, padded with zero bytes to 13, and their lengths: mostly 10, some 9 or 6."""
+    """Returns gas meters' MPRNs as ASCII, padded with zero bytes to 13, and their lengths: mostly 10, some 9 or 6."""
     width = np.full(len(serial), 8)
     width[serial % _SHORT_EVERY == 1] = 7
     width[(serial % _SHORT_EVERY == 2) & (serial < 9000)] = 4
@@ -68,6 +68,6 @@ def mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def device_numbers(
     meter: npt.NDArray[np.integer], fitting: npt.NDArray[np.integer], role: int
 ) -> npt.NDArray[np.uint64]:
-    """Returns the numbers of the devices in a role (0 meter, 1 hub) that fittings put at meters; in practice never 0."""
+    """Returns the numbers of the devices in a role (0 meter, 1 hub) that fittings install; never 0 in practice."""
     serial = meter.astype(np.uint64) << np.uint64(16) | fitting.astype(np.uint64) << np.uint64(4) | np.uint64(role)
     return mixed(serial)

@@ -59,7 +59,7 @@ _EVENTS: Final = (0, 70_350, 272_000, 673_400, 3_177_000)
 
 
 def meters_for(events: int) -> int:
-    """Returns the number of meters whose clean rollout until the middle of 2026 has about `events` events (within 1 %)."""
+    """Returns how many meters have about `events` events (within 1 %) in a clean rollout until the middle of 2026."""
     if events > _EVENTS[-1]:
         slope = (_SIZES[-1] - _SIZES[-2]) / (_EVENTS[-1] - _EVENTS[-2])
         return round(_SIZES[-1] + (events - _EVENTS[-1]) * slope)

@@ -24,7 +24,7 @@ def shared(total: int, weights: npt.ArrayLike) -> Ints:
 
 
 def filled(total: int, weights: npt.ArrayLike, room: Ints) -> Ints:
-    """Shares `total` as `shared` does, but no group gets more than its room; the excess goes to others by their room."""
+    """Shares `total` as `shared` does, but no group gets more than its room; others get the excess by their room."""
     quota = np.minimum(shared(total, weights), room)
     left = min(total, int(room.sum())) - int(quota.sum())
     return quota + np.minimum(shared(left, room - quota), room - quota)
@@ -51,7 +51,7 @@ def pick(rng: np.random.Generator, groups: npt.NDArray[np.integer], quota: Ints,
 
 
 def _weighted_lots(rng: np.random.Generator, groups: npt.NDArray[np.int16], weights: Floats) -> npt.NDArray[np.float32]:
-    """Draws lots that are lower for more weight: exponential waiting times, scaled to about one by each group's mean."""
+    """Draws lots that are lower for more weight: exponential waiting times, scaled to about one by the group's mean."""
     mean = np.bincount(groups, weights=weights) / np.maximum(np.bincount(groups), 1)
     return rng.standard_exponential(len(groups), dtype=np.float32) * (mean[groups] / weights).astype(np.float32)
 

@@ -96,7 +96,7 @@ def _live(world: World, quarter: Quarter, truth: Truth) -> None:
 
 
 def instants(rng: np.random.Generator, quarter: Quarter, batches: list[Ints]) -> list[Ints]:
-    """Returns instants in working hours for each batch of meters; a meter's instants are in the order of its batches."""
+    """Returns instants in working hours for each batch of meters; a meter's instants follow the batches' order."""
     sizes = [len(batch) for batch in batches]
     meters = np.concatenate(batches)
     phases = np.repeat(np.arange(len(batches)), sizes)

@@ -1,4 +1,4 @@
-"""The state of the synthetic Britain: its meters as arrays, one place for each meter point, and the world around them."""
+"""The state of the synthetic Britain: meters as arrays, one place for each meter point, and the world around them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -136,11 +136,11 @@ def working_times(rng: np.random.Generator, quarter: Quarter, count: int) -> Int
 
 
 def supplier_delay(rng: np.random.Generator, count: int) -> Ints:
-    """Returns suppliers' delays in reporting, in milliseconds: half within ten hours, one in a hundred over two weeks."""
+    """Returns suppliers' reporting delays in milliseconds: half within ten hours, one in a hundred over two weeks."""
     delay = 10 * HOUR_MS * np.exp(1.6 * rng.standard_normal(count))
     return np.clip(delay, 1000, 80 * DAY_MS).astype(np.int64)
 
 
 def dcc_delay(rng: np.random.Generator, count: int) -> Ints:
-    """Returns the DCC's delays in reporting, in milliseconds: seconds to minutes."""
+    """Returns the DCC's reporting delays in milliseconds: seconds to minutes."""
     return np.clip(30_000 * np.exp(rng.standard_normal(count)), 1000, DAY_MS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Switches: all customers of a supplier that ends, and single customers, so that suppliers reach their target shares."""
+"""Switches: all customers of a supplier that ends, and single customers so that suppliers reach their target shares."""
 
 from typing import Final
 
@@ -58,7 +58,7 @@ def _switches_in(world: World, segment: int, quarter: int) -> Switched:
 
 
 def _modes_after(world: World, places: Ints, quarter: int) -> Array:
-    """Returns the modes that gainers declare: SMETS1 meters that have not migrated are the most likely to lose smart mode."""
+    """Returns the modes that gainers declare: mostly SMETS1 meters that have not migrated lose smart mode."""
     meters = world.meters
     kind, mode = meters.kind[places], meters.mode[places]
     stranded = (kind == SMETS1) & ~meters.migrated[places]

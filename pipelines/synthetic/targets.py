@@ -88,7 +88,7 @@ def _number_of_day(source: Source) -> tuple[int, int]:
 
 
 def _trading(quarter: int) -> npt.NDArray[np.bool_]:
-    """Returns which sources may have meters in a quarter: from the one after their first day to the one of their last."""
+    """Returns which sources are active in the whole of a quarter; a last day is the end of its quarter."""
     spans = [_number_of_day(source) for source in sources().values()]
     return np.array([begin < quarter <= end for begin, end in spans])
 

@@ -46,7 +46,7 @@ def event_ids(frame: pl.DataFrame, seed: tuple[int, ...]) -> pl.DataFrame:
 
 
 def _distributors(rng: np.random.Generator, places: Places, region: Array, new: Array) -> Ints:
-    """Chooses a distributor in the region of each electricity meter point; many new ones are on independent networks."""
+    """Chooses each electricity meter point's distributor from its region; many new ones are on independent networks."""
     out = np.empty(len(region), dtype=np.int64)
     for code, shares in enumerate(places.distributor_shares):
         of_region = region == code
