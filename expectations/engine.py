@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-# No usage statistics, so no network.
+# Turns off usage statistics, which would need the network.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
 _showwarning = warnings.showwarning
 with warnings.catch_warnings():

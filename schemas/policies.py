@@ -21,7 +21,7 @@ type_toml = dict[str, Any]
 
 
 class PolicyMissing(Exception):
-    """No policy is in force on a day; the message is one sentence."""
+    """There is not exactly one policy in force on a day; the message is one sentence."""
 
 
 @functools.cache

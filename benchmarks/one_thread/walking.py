@@ -47,7 +47,7 @@ def moves_of(standing: pl.DataFrame) -> Moves:
 
 
 def _ordered(events: pl.DataFrame) -> pl.DataFrame:
-    """Sorts events by meter and instant (to about a second) in one packed number, and the few ties by the full order."""
+    """Sorts events by meter and instant (to about a second) in one packed number, and ties by all columns in `by`."""
     day = (events["effective_at"].to_numpy() - _BASE) >> 10
     keys = (events["meter"].to_numpy() << (_TIME_BITS - 10 + 2)) | day
     order = np.argsort(keys)

@@ -95,7 +95,7 @@ def or_replaced(table: Table, inserted: Any) -> sa.Insert:
 
 
 def next_number(run_id: str, key: str, now: datetime, insert: Insert) -> sa.Executable:
-    """Returns the statement that takes and returns a key's next fencing number, locking the key to the transaction."""
+    """Returns the statement that takes a key's next fencing number; it locks the key until the transaction ends."""
     first = insert(FENCES).values(run_id=run_id, key=key, number=1, written_at=now)
     next_one = {"number": FENCES.c.number + 1, "written_at": now}
     taken = first.on_conflict_do_update(index_elements=["run_id", "key"], set_=next_one)

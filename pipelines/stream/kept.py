@@ -24,8 +24,8 @@ GROWTH: Final = 1.5
 class Kept(Generic[V]):
     """A decoded value, the token of the state that it was decoded from and the sizes of that state's segments in bytes.
 
-    `first` is the size after all segments were last merged, `size` that of all segments together. `waits` says what of
-    the key waits for its timer; None until the state was read.
+    `first` is the size after all segments were last merged (after loading: that of the first segment), `size` that of
+    all segments together. `waits` says what of the key waits for its timer; None until the state was read.
     """
 
     value: V

@@ -27,7 +27,7 @@ LOOK_SECONDS: Final = 2.0
 STILL_LOOKS: Final = 2
 # The most that waits for a key, some 1.5 million events, because all of it is read from the state at once.
 MOST_BYTES_WAITING: Final = 40_000_000
-# The longest time that totals which have waited to be counted wait to be written together.
+# If events have waited to be counted, their totals wait at most this long to be written together.
 WRITE_SECONDS: Final = 5.0
 
 

@@ -66,7 +66,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """SMETS1 meters brought onto the DCC's network, and whether they had lost smart mode before."""
+    """SMETS1 meters that migrated to the DCC's network, and whether they had lost smart mode before."""
 
     meter: Array
     dormant: Array

@@ -166,7 +166,7 @@ _WITH_CELL: Final = ("MeterInstalled", "PortfolioDeclared")
 _OF_METERS: Final = ("MeterInstalled", "MeterRemoved", "OperatingModeChanged", "SupplyGained", "PaymentModeChanged")
 _NO_POINT: Final = RECORDS_WITHOUT_METER_POINT
 
-# In this order: a fault may hit an event that another one has hit before.
+# The order matters: a fault may hit an event that an earlier one has hit.
 FAULTS: Final = (
     Fault(0.006, other_suppliers, _OF_METERS),
     Fault(0.004, at_the_quarters_edge, except_for=_NO_POINT),
