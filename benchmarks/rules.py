@@ -1,7 +1,7 @@
 """`python -m benchmarks.rules`: compares the row-wise expectations with those of Great Expectations that they replace.
 
-It runs each type's rules of two suites over the facts of real blocks, with few rows and many; the ratio is the gain from
-`expectations/rows.py`. If both do not find the same rows for a type, the program says so.
+It runs each type's rules of two suites over the facts of real blocks, with few rows and many; the ratio is the gain
+from `expectations/rows.py`. If the two do not find the same rows for a type, the program says so.
 """
 
 import importlib

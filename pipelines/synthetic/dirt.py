@@ -57,7 +57,7 @@ def _soiled(soil: Soil, columns: Columns) -> Columns:
 
 
 def shuffled(soil: Soil, groups: Ints, times: Ints) -> Ints:
-    """Returns the times by which to order rows: the true ones, or random ones in a share of groups equal to the dirt."""
+    """Returns the times by which to order rows: the true ones, but random ones in a share of groups (the dirt)."""
     numbers, which = np.unique(groups, return_inverse=True)
     in_disorder = (soil.rng.random(len(numbers)) < soil.dirt)[which]
     return np.where(in_disorder, soil.rng.integers(0, 1 << 40, len(times)), np.clip(times, 0, (1 << 47) - 1))
