@@ -1,1 +1,1 @@
-"""Benchmarks: how fast the whole is, what its parts cost, and what the same job costs done otherwise."""
+"""Benchmarks: the speed of whole runs, the cost of their parts, and the cost of the same job in other programs."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: whole replays of several sizes, held against two other programs that do the same job."""
+"""`python -m benchmarks`: whole bounded runs of several sizes, compared with two other programs for the same job."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +12,7 @@ from benchmarks.report import Results, show, write
 from pipelines.settings import Environment
 
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
-# What the naive pipeline finishes in about a minute.
+# As many events as the naive pipeline handles in about a minute.
 SLICE: Final = 100_000
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,14 +38,14 @@ def bench(sizes: Sizes = "1,3,10", folder: Folder = None, skip_naive: SkipNaive 
 
 
 def measure(arena: Arena, events: int, results: Results) -> None:
-    """The pipeline and the one-thread program over one size; at the first, also their cells and the stages."""
+    """Runs the pipeline and the one-thread program over one size; at the first, also compares cells and runs stages."""
     _say(f"{events:,} events: input")
     given = britain(arena.home, events)
     _say(f"{events:,} events: pipeline")
     ours = arena.pipeline(given)
     _say(f"{events:,} events: one-thread program")
     other = arena.module("one_thread", given)
-    # At larger sizes copies occur that only their text tells apart, which the one-thread program leaves out.
+    # At larger sizes some copies differ only in their text, which the one-thread program does not compare.
     if not results.stages:
         results.compared.append((f"one-thread ({given.events / 1e6:.2g} M events)", assert_equal(ours, other)))
         _say(f"{events:,} events: stages")
@@ -55,7 +55,7 @@ def measure(arena: Arena, events: int, results: Results) -> None:
 
 
 def measure_naive(arena: Arena, results: Results) -> None:
-    """The naive pipeline, with state and with groups, over a slice; its cells must be the pipeline's."""
+    """Runs the naive pipeline, with state and with groups, over a slice; raises DifferError if any cell differs."""
     given = britain(arena.home, SLICE)
     ours = arena.pipeline(given)
     for more in ((), ("grouped",)):

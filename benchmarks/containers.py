@@ -1,4 +1,4 @@
-"""The blocks of an Avro object container, however damaged: the bytes between two sync markers are one block."""
+"""Reads the blocks of an Avro object container, even a damaged one: the bytes between two sync markers are a block."""
 
 import io
 import json
@@ -17,7 +17,7 @@ _METADATA: Final = {"type": "map", "values": "bytes"}
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A readable file of a known record: `blocks` are the bytes behind the header."""
+    """A readable file of a known record: `blocks` are the bytes after the header."""
 
     record: str
     owner: str
@@ -27,7 +27,7 @@ class Container:
 
 
 def containers(folder: Path) -> Iterator[Container]:
-    """The files under a folder that are containers of known records."""
+    """Yields the files under a folder that are containers of known records."""
     for path in sorted(folder.rglob("*.avro")):
         data = path.read_bytes()
         found = _container(data, path.parent.name) if data[:4] == _MAGIC else None
@@ -49,7 +49,7 @@ def _container(data: bytes, owner: str) -> Container | None:
 
 
 def with_schema(schema: Any, sync: bytes, blocks: bytes) -> io.BytesIO:
-    """A container of the blocks under another schema of the same bytes."""
+    """Returns a container of the blocks with another schema that describes the same bytes."""
     out = io.BytesIO()
     out.write(_MAGIC)
     fastavro.schemaless_writer(out, _METADATA, {"avro.schema": json.dumps(schema).encode(), "avro.codec": b"null"})
@@ -59,7 +59,7 @@ def with_schema(schema: Any, sync: bytes, blocks: bytes) -> io.BytesIO:
 
 
 def whole_blocks(container: Container) -> Iterator[bytes]:
-    """Each block that is as long as it says, with its head and a right marker behind it."""
+    """Yields each block that is as long as its head says, with that head and a correct marker after it."""
     for part in container.blocks.split(container.sync):
         at = 0
         while at < len(part):
@@ -67,7 +67,7 @@ def whole_blocks(container: Container) -> Iterator[bytes]:
             if size is None or at + size > len(part):
                 break
             yield part[at : at + size] + container.sync
-            # Where a marker is wrong, the next block begins behind its sixteen bytes.
+            # If a marker is wrong, the next block begins after its sixteen bytes.
             at += size + 16
 
 

@@ -1,4 +1,4 @@
-"""The runs that are held against each other: the pipeline, the naive pipeline and the one-thread program."""
+"""The runs that are compared: the pipeline, the naive pipeline and the one-thread program."""
 
 import json
 import os
@@ -25,12 +25,12 @@ PHASES: Final = (
 
 
 class DifferError(AssertionError):
-    """Two programs that do the same job gave different cells."""
+    """Two programs for the same job counted different cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One program over one input: what it cost, and the file of its cells."""
+    """One run of a program over an input: its cost, and the file of its cells."""
 
     program: str
     britain: Britain
@@ -39,18 +39,18 @@ class Run:
 
     @property
     def events_a_second(self) -> float:
-        """Events of the input by wall time."""
+        """The number of the input's events divided by the wall seconds."""
         return self.britain.events / self.cost.wall
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """Where the runs keep their files."""
+    """Runs the programs; `home` is the folder of their files."""
 
     home: Path
 
     def pipeline(self, britain: Britain) -> Run:
-        """`rollout run` into a fresh store, and its cells as a file."""
+        """Measures `rollout run` into a new store, and writes its cells to a file."""
         store, cells = self.home / "bench.db", self.home / f"pipeline-{britain.meters}.csv"
         for left in self.home.glob("bench.db*"):
             left.unlink()
@@ -62,20 +62,20 @@ class Arena:
         return Run("pipeline", britain, cost, cells)
 
     def module(self, name: str, britain: Britain, *more: str) -> Run:
-        """One of the other programs of this package."""
+        """Measures one of the other programs of this package."""
         cells = self.home / f"{name}-{britain.meters}.csv"
         command = [sys.executable, "-m", f"benchmarks.{name}", str(britain.folder), str(cells), *more]
         return Run(" ".join((name, *more)), britain, measured(command, dict(os.environ)), cells)
 
     def stages(self, britain: Britain) -> dict[str, tuple[float, float]]:
-        """Wall and core seconds of every stage in one process."""
+        """Returns the wall seconds and core-seconds of every stage in one process."""
         cost = measured([sys.executable, "-m", "benchmarks.stages", str(britain.folder)], dict(os.environ))
         stages: dict[str, tuple[float, float]] = json.loads(cost.lines[-1][1])
         return stages
 
 
 def assert_equal(pipeline: Run, other: Run) -> int:
-    """How many cells of the measures that the other program counts are the same; raises DifferError if one differs."""
+    """Compares all cells of the other program's measures; returns their number or raises DifferError if one differs."""
     theirs = pl.read_csv(other.cells, infer_schema=False).with_columns(pl.all().fill_null(""))
     measures = theirs["measure"].unique()
     ours = pl.read_csv(pipeline.cells, infer_schema=False).with_columns(pl.all().fill_null(""))
@@ -88,7 +88,7 @@ def assert_equal(pipeline: Run, other: Run) -> int:
 
 
 def phases(run: Run) -> dict[str, float]:
-    """The wall seconds of each phase of a run of the pipeline, as seen from outside (within a quarter of a second)."""
+    """Returns the wall seconds of each phase of a pipeline run, observed from outside to a quarter of a second."""
     samples, lines = run.cost.samples, run.cost.lines
     planned = _when(lines, "files with")
     validated, folded = samples.validated or [(planned, 0)], samples.folded or [(planned, 0)]

@@ -1,4 +1,4 @@
-"""The synthetic Britains that are measured, each generated once and kept."""
+"""The synthetic Britains that serve as input, each generated once and kept."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Britain:
 
 
 def britain(home: Path, events: int) -> Britain:
-    """A Britain of about so many events under a folder, generated if it is not there yet."""
+    """Returns a Britain of about a number of events under a folder; generates it if it does not exist yet."""
     meters = meters_for(events)
     folder, note = home / f"britain-{meters}", home / f"britain-{meters}.json"
     if not note.exists():

@@ -1,4 +1,4 @@
-"""A command run and measured: wall time, core-seconds and memory of it and all that it starts."""
+"""Runs a command and measures wall time, core-seconds and memory of it and of all processes that it starts."""
 
 import resource
 import subprocess
@@ -16,12 +16,12 @@ _SECONDS_BETWEEN_SAMPLES: Final = 0.2
 
 
 class FailedError(RuntimeError):
-    """A measured command failed; the message is what it said last."""
+    """A measured command failed; the message is its last lines."""
 
 
 @dataclass(slots=True)
 class Samples:
-    """What was seen of a process tree: most bytes in all and in one process, processor seconds and progress."""
+    """Samples of a process tree: most bytes in all and in one process, core-seconds by process, and progress."""
 
     all_bytes: int = 0
     one_bytes: int = 0
@@ -30,7 +30,7 @@ class Samples:
     folded: list[tuple[float, int]] = field(default_factory=list)
 
     def take(self, tree: Sequence[psutil.Process]) -> None:
-        """One more look at a process tree."""
+        """Adds a sample of a process tree."""
         sizes = []
         for process in tree:
             try:
@@ -46,7 +46,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Wall and core seconds, the most bytes of memory (all processes, one process), and lines with their seconds."""
+    """The cost of a command: wall seconds, core-seconds, samples, and its lines with the seconds when they came."""
 
     wall: float
     cores: float
@@ -57,8 +57,8 @@ class Measured:
 def measured(arguments: Sequence[str], environment: dict[str, str], progress: Path | None = None) -> Measured:
     """Runs a command to its end and measures it. Raises FailedError.
 
-    `progress` is a folder under which a run notes how far it is. Core-seconds are what the kernel gives of
-    waited children, or what was sampled where that is more (workers that nobody waited for).
+    `progress` is a folder under which a run notes its progress. Core-seconds are the kernel's for waited children, or
+    the sampled ones if these are more (workers that no process waited for).
     """
     before, begun = _children_seconds(), time.monotonic()
     process = psutil.Popen(

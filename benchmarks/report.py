@@ -1,4 +1,4 @@
-"""The results as tables: on the terminal, and in Markdown between two marks of a document."""
+"""Shows the results as tables: on the terminal, and in Markdown between two marks of a document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Grid:
     rows: list[tuple[str, ...]]
 
     def rich(self) -> Table:
-        """For a terminal."""
+        """Returns the table for a terminal."""
         table = Table(title=self.title, title_justify="left")
         for place, name in enumerate(self.header):
             table.add_column(name, justify="right" if place else "left")
@@ -33,7 +33,7 @@ class Grid:
         return table
 
     def markdown(self) -> str:
-        """For a document."""
+        """Returns the table in Markdown."""
         marks = [":--", *("--:" for _ in self.header[1:])]
         lines = [self.header, marks, *self.rows]
         return f"**{self.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -41,7 +41,7 @@ class Grid:
 
 @dataclass(slots=True)
 class Results:
-    """All that was measured."""
+    """All measured runs, stages and comparisons."""
 
     ours: list[Run] = field(default_factory=list)
     one_thread: list[Run] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Results:
     compared: list[tuple[str, int]] = field(default_factory=list)
 
     def grids(self) -> list[Grid]:
-        """Every table for which there are results."""
+        """Returns every table for which there are results."""
         found = [_runs([*self.ours, *self.one_thread, *self.naive]), self._ratios(), _phases(self.ours)]
         return [*found, _stages(self.stages, self.staged_events)] if self.stages else found
 
@@ -136,7 +136,7 @@ def show(results: Results) -> None:
 
 
 def write(results: Results, document: Path) -> None:
-    """Puts the tables between the two marks of a document. Raises ValueError where it lacks them."""
+    """Writes the tables between the two marks of a document. Raises ValueError if these are missing."""
     text = document.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, found, tail = rest.partition(END)

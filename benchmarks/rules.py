@@ -1,7 +1,7 @@
-"""`python -m benchmarks.rules`: the row-wise expectations beside those of Great Expectations that they stand for.
+"""`python -m benchmarks.rules`: compares the row-wise expectations with those of Great Expectations that they replace.
 
-Each type's rules of two suites over the facts of real blocks, few rows and many; the ratio is what
-`expectations/rows.py` is worth. Both find the same rows, or the program says which type does not.
+It runs each type's rules of two suites over the facts of real blocks, with few rows and many; the ratio is the gain
+from `expectations/rows.py`. If the two do not find the same rows for a type, the program says so.
 """
 
 import importlib
@@ -60,7 +60,7 @@ def _compare(kind: str, facts: pl.DataFrame, engines: tuple[Any, Any], rules: in
 
 
 def _milliseconds(work: Callable[[], Any]) -> float:
-    """The shortest of some repeats."""
+    """Returns the shortest time of REPEATS calls."""
     times = []
     for _ in range(REPEATS):
         begin = time.perf_counter()

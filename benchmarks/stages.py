@@ -1,4 +1,4 @@
-"""`python -m benchmarks.stages FOLDER`: the pure functions of the pipeline, one after another in one process.
+"""`python -m benchmarks.stages FOLDER`: runs the pure functions of the pipeline one after another in one process.
 
 Prints one JSON object: for each stage its wall seconds and core-seconds.
 """
@@ -31,14 +31,14 @@ from pipelines.validation import validate
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds by stage: wall and cores."""
+    """Wall seconds and core-seconds by stage."""
 
     wall: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     cores: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Adds what happens inside to a stage."""
+        """Adds the time spent within it to a stage."""
         wall, cores = time.perf_counter(), time.process_time()
         yield
         self.wall[stage] += time.perf_counter() - wall
@@ -47,7 +47,7 @@ class Clock:
 
 @dataclass(slots=True)
 class Line:
-    """The stages up to the spilled segments, with what they have put out so far."""
+    """The stages up to the spilled segments, with their output so far."""
 
     clock: Clock
     key: Key
@@ -57,21 +57,21 @@ class Line:
     segments: dict[int, list[Segment]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, packet: Packet) -> None:
-        """One packet read, judged and held."""
+        """Reads and judges a packet and holds its accepted events."""
         with self.clock.of("read and decode"):
             block = read(packet).block
         with self.clock.of("identify"):
             facts = validate.identify([block], self.key).facts
         with self.clock.of("Great Expectations"):
             findings = self.checker.check(block.record, facts)
-        # Judging identifies once more; that is taken off afterwards.
+        # Judging identifies again; `profile` subtracts that time.
         with self.clock.of("identify and judge"):
             verdict = validate.judge([block], self.key, lambda _facts: findings)
         self.outcomes.append(verdict.outcome)
         self.held.append(verdict.accepted)
 
     def spill(self, folder: str, number: int) -> None:
-        """What is held, written by shard."""
+        """Writes the held events by shard."""
         with self.clock.of("spill"):
             for shard, segment in spill(pl.concat(self.held), number, folder):
                 self.segments[shard].append(segment)
@@ -79,7 +79,7 @@ class Line:
 
 
 def profile(folder: Path) -> Clock:
-    """The cost of every stage over a folder of event files."""
+    """Measures every stage over a folder of event files."""
     clock = Clock()
     with clock.of("plan"):
         planned = plan(find_files([folder]))

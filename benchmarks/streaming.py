@@ -1,4 +1,4 @@
-"""`python -m benchmarks.streaming`: the stream on a real broker, Flink and PostgreSQL of its own.
+"""`python -m benchmarks.streaming`: measures the stream with its own Kafka broker, Flink and PostgreSQL.
 
 Catch-up: a log that is full before the stream starts. Latency: from the broker's time of an event until its count can
 be read in the ledger, at several rates, on the state of a snapshot. Soak: the size of the state while a feed plays.
@@ -54,7 +54,7 @@ def _quiet(what: str, share: float) -> None:
 
 @contextmanager
 def stage() -> Iterator[tuple[World, str]]:
-    """A world and the address of an empty store in it."""
+    """Starts a world and yields it with the address of an empty store in it."""
     with tempfile.TemporaryDirectory(prefix="rollout-bench-") as folder, world(Path(folder) / "home") as made:
         ensure_topics(made.log)
         yield made, made.server.url(made.server.new_database(), "pipeline_login")
@@ -62,7 +62,7 @@ def stage() -> Iterator[tuple[World, str]]:
 
 @dataclass(slots=True)
 class Watcher:
-    """When how many records were accounted for in the ledger, by asking it again and again."""
+    """Polls the ledger and notes the times at which the number of records accounted for changed."""
 
     url: str
     seen: list[tuple[float, int]] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Watcher:
                     self.seen.append((time.time(), int(row[0])))
 
     def wait_for(self, records: int, seconds: float) -> float:
-        """When so many records were accounted for."""
+        """Waits until a number of records is accounted for and returns the time; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not self.seen or self.seen[-1][1] < records:
             if time.monotonic() > deadline:
@@ -123,7 +123,7 @@ def catch_up(meters: int = 80_000, single: Annotated[bool, typer.Option("--singl
 
 
 def _course(seen: list[tuple[float, int]], begin: float) -> str:
-    """Some twenty of the counts that were seen, with the seconds since the beginning."""
+    """Returns about twenty of the observed counts as text, with the seconds since the beginning."""
     some = seen[:: len(seen) // 20 + 1]
     return "; ".join(f"{count:,} after {at - begin:.0f} s" for at, count in some)
 
@@ -149,7 +149,7 @@ def latency(meters: int = 1_000_000, rates: str = "10,100,1000", seconds: int = 
             sent = 0
             for rate in (int(text) for text in rates.split(",")):
                 _say(f"{rate} events a second for {seconds} s")
-                # The first seconds after a start or at another pace are not what is asked for.
+                # The first seconds after a start or at another rate are not measured.
                 sent += len(_play(here, events, rate, 15))
                 times = _play(here, events, rate, seconds)
                 watcher.wait_for(sent + len(times), 300)
@@ -170,7 +170,7 @@ def _snapshot(here: World, url: str, meters: int) -> Path:
 
 
 def _play(here: World, events: Iterator[Event], rate: int, seconds: float) -> list[float]:
-    """Sends events at a rate; gives the broker's time of each in seconds, sorted."""
+    """Sends events at a rate and returns the broker's time of each in seconds, sorted."""
     producer = Producer(here.log)
     begin = time.monotonic()
     for number, event in enumerate(islice(events, int(rate * seconds))):
@@ -201,9 +201,9 @@ def _soak(here: World, events: Iterator[Event], minutes: int, rate: int = 200) -
 
 
 def _memory(here: World) -> str:
-    """The resident memory of the TaskManager and the workers that it has started, and how much of it is files.
+    """Returns the resident memory of the TaskManager and its workers, and how much of it is mapped files.
 
-    Pages of mapped files, as the snapshot's, are the system's to take back.
+    The system can reclaim pages of mapped files, such as the snapshot's.
     """
     found = [psutil.Process(pid).memory_info() for pid in members(Folders(here.home).place, TASK_MANAGER)]
     return f"{sum(one.rss for one in found) / 1e6:,.0f} MB, {sum(one.shared for one in found) / 1e6:,.0f} MB of files"

@@ -1,1 +1,1 @@
-"""The rules that events and cells are held to: Great Expectations suites as JSON, and what runs them."""
+"""The rules for events and cells, as Great Expectations suites in JSON, and the code that runs them."""

@@ -1,8 +1,8 @@
 """Checks on the cells of a quarter before it is released.
 
-Stock is held against the quarter before and against flows, declared against counted, the DCC against suppliers, modes
-against their history, and the release against the one before. The rules are in `suites/cells.json`; a `reject` stops a
-release, a `warning` wants a reason. Here the counts are only put into the columns that the rules name.
+Stock is compared with the quarter before and with flows, declared meters with counted ones, the DCC with suppliers,
+modes with their history, and the release with the one before. The rules are in `suites/cells.json`; a `reject` stops a
+release, a `warning` needs an explanation. This module only computes the columns that the rules name.
 """
 
 from typing import TYPE_CHECKING
@@ -29,21 +29,24 @@ CELL_COUNTS = (
     "unexplained",
     "revised_from",
 )
-# How far the share of traditional mode usually moves in a quarter, in points of a per cent (Float64).
+# How far the share of traditional mode usually moves in a quarter, in percentage points (Float64).
 CELL_SPREAD = "traditional_spread"
-# Moves below this are never a jump, however steady the share was.
+# A smaller move is never a jump, however steady the share was.
 _LEAST_MOVE = 2.0
 _LEAST_SPREAD = 0.5
 CELL_FINDINGS = (*CELL_KEY, "reason_code", "severity", "sentence")
 
 
 def _percent(part: str, whole: str) -> pl.Expr:
-    # Of at least one meter, so that much against nothing is a large per cent and not an undefined one.
+    # The whole is at least one meter, so that a comparison with nothing is a large percentage, not an undefined one.
     return pl.col(part) * 100.0 / pl.col(whole).clip(lower_bound=1)
 
 
 def cell_facts(cells: pl.DataFrame) -> pl.DataFrame:
-    """What the suite judges, one row a cell: meters are absolute numbers, per cents relate to what is compared with."""
+    """Returns the facts that the suite judges, one row a cell.
+
+    Meters are absolute differences, percentages are relative to the number compared with.
+    """
     counts = cells.with_row_index(ROW).with_columns(
         change_meters=(pl.col("running_stock") - pl.col("stock_before")).abs(),
         declared_gap_meters=(pl.col("declared_meters") - pl.col("running_stock")).abs(),
@@ -63,17 +66,17 @@ def cell_facts(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _jump() -> pl.Expr:
-    """The move of the share of traditional mode in spreads; null without a history, 0 for a small move."""
+    """Returns the move of the share of traditional mode in spreads: null without a history, 0 for a small move."""
     move = (_percent("traditional", "smart") - _percent("traditional_before", "smart_before")).abs()
     spread = pl.col(CELL_SPREAD).clip(lower_bound=_LEAST_SPREAD)
     return pl.when(move < _LEAST_MOVE).then(0.0).otherwise(move / spread)
 
 
 def check_cells(checker: "Checker", cells: pl.DataFrame) -> pl.DataFrame:
-    """One row for each cell and rule that failed: quarter, source_id, fuel, reason_code, severity, sentence; sorted.
+    """Returns a sorted row for each failed cell and rule: quarter, source_id, fuel, reason_code, severity, sentence.
 
     `cells` has one row for each quarter, source and fuel with CELL_KEY (String), CELL_COUNTS (Int64) and CELL_SPREAD.
-    The counts are the stock at the quarter's end, a quarter before and of its lowest cell; the meters declared; those
+    The counts are the stock at the quarter's end, a quarter before and of its lowest cell; the declared meters; those
     whose inferred mode differs; smart meters and those in traditional mode, now and before; the change that flows do
     not explain; and the stock in the release before. A null count is not judged.
     """

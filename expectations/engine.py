@@ -1,4 +1,4 @@
-"""The one place that starts Great Expectations; importing this module takes seconds.
+"""Starts Great Expectations, which no other module does; importing this module takes seconds.
 
 The suites run on a pandas frame whose index is the row key, so that a result lists the keys of the rows that fail.
 """
@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-# No usage statistics, so no network.
+# Turns off usage statistics, which would need the network.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
 _showwarning = warnings.showwarning
 with warnings.catch_warnings():
-    # What it uses that is about to be dropped is for its maintainers to read, not for ours.
+    # Warnings about its own use of deprecated functions concern its maintainers, not ours.
     warnings.simplefilter("ignore")
     import great_expectations
     from great_expectations.validator.v1_validator import Validator
@@ -26,10 +26,10 @@ with warnings.catch_warnings():
     from expectations.rows import RowExpectation, row_wise, type_json
 
     if warnings.showwarning is not _showwarning:
-        # It sends every warning of the process to its log; give them back.
+        # The import sends every warning of the process to its log; this undoes that.
         logging.captureWarnings(False)
 
-# This logger of its own accord tells of a temporary folder each time.
+# This logger would report a temporary folder each time.
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
 
 Form = Callable[[type_json], RowExpectation | type_json]
@@ -42,7 +42,7 @@ RESULT_FORMAT = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What Great Expectations found for one expectation: the row keys that fail, or why it could not say."""
+    """The result of one expectation: the keys of the rows that fail, or the error that prevented a result."""
 
     reason_code: str
     severity: str
@@ -52,9 +52,9 @@ class Verdict:
 
 
 class Engine:
-    """An ephemeral context of Great Expectations and the suites it was given, in their JSON form.
+    """Great Expectations in an ephemeral context, with suites that are given in their JSON form.
 
-    `form` makes of an expectation what is judged, by default its row-wise form.
+    `form` converts each expectation before it is judged, by default to its row-wise form.
     """
 
     def __init__(self, suites: Iterable[type_json], form: Form = row_wise) -> None:
@@ -65,14 +65,14 @@ class Engine:
         self._suites = {suite["name"]: _suite(suite, form) for suite in suites}
 
     def verdicts(self, suite: str, facts: pl.DataFrame, key: str) -> list[Verdict]:
-        """One verdict an expectation of the suite on all rows of the facts; `key` names the column of row keys."""
-        # A batch's own `validate` makes the batch a second time, with a fingerprint of every value.
+        """Returns a verdict for each expectation of the suite on the facts; `key` names the column of row keys."""
+        # A batch's own `validate` would make the batch a second time, with a fingerprint of every value.
         validator = Validator(self._block, RESULT_FORMAT, {"dataframe": pandas_frame(facts, key)})
         return [_verdict(result) for result in validator.validate_expectation_suite(self._suites[suite]).results]
 
 
 def is_row_wise(expectation: type_json) -> bool:
-    """Whether an expectation of a suite judges each row by itself, whatever others there are."""
+    """Whether an expectation of a suite judges each row by itself, independent of the others."""
     return isinstance(row_wise(expectation), RowExpectation)
 
 
@@ -89,13 +89,13 @@ def _verdict(result: Any) -> Verdict:
 
 
 def _message(exception_info: type_json) -> str:
-    # Either the information itself, or one for each metric that could not be computed.
+    # Either one piece of information, or one for each metric that could not be computed.
     infos = [exception_info] if "exception_message" in exception_info else exception_info.values()
     return "; ".join(sorted({str(info["exception_message"]) for info in infos}))
 
 
 def pandas_frame(facts: pl.DataFrame, key: str) -> pd.DataFrame:
-    """The facts as Great Expectations judges them fastest: NumPy columns, texts as categories, the key as the index.
+    """Converts facts to the frame that is judged fastest: NumPy columns, texts as categories, the key as the index.
 
     Nulls become NaN, so booleans and integers that have any become floats (integers are exact below 2**53).
     """

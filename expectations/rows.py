@@ -1,8 +1,8 @@
-"""Row-wise expectations that say for each row whether it passes, and nothing else: custom ones of Great Expectations.
+"""Custom expectations for Great Expectations that only say for each row whether it passes.
 
-They judge as the core expectations they extend, without what nobody reads here: the core ones copy the frame
-without the nulls of a column up to three times a rule, quote unexpected values, and write a query as long as the list
-of rows. On a block that is the difference between a tenth of a second and half a second.
+They judge as the core expectations that they extend, without work whose results are not used here: the core ones copy
+the frame without the nulls of a column up to three times a rule, quote unexpected values, and write a query as long as
+the list of rows. A block takes a tenth of a second instead of half a second.
 """
 
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ ALL_ROWS = {"result_format": "COMPLETE"}
 
 
 class RowCondition(ColumnMapMetricProvider):
-    """A condition on each value of a column, which needs to know the columns there are and nothing else."""
+    """A condition on each value of a column, which depends on no metric but the list of columns."""
 
     filter_column_isnull = False
 
@@ -60,7 +60,7 @@ class RowInSet(RowCondition):
 
 
 class RowBetween(RowCondition):
-    """Whether a number lies between bounds, either of which may lack; a null passes."""
+    """Whether a number lies between bounds, either of which may be missing; a null passes."""
 
     condition_metric_name = "row.between"
     condition_value_keys = ("min_value", "max_value", "strict_min", "strict_max")
@@ -85,9 +85,9 @@ class RowExpectation(ColumnMapExpectation):
         runtime_configuration: type_json | None = None,
         **_kwargs: Any,
     ) -> ValidationDependencies:
-        """The one metric of a row-wise result: for each row, whether it fails.
+        """Returns the only metric of a row-wise result: for each row, whether it fails.
 
-        The usual ones, how many fail and which, are worked out from it; each would bring a graph of its own.
+        The number and the list of failing rows are computed from it; as metrics each would need a graph of its own.
         """
         column = IDDict(batch_id=self.batch_id, column=self.column)
         values = IDDict({key: getattr(self, key) for key in self.rule_keys()})
@@ -96,7 +96,7 @@ class RowExpectation(ColumnMapExpectation):
 
     @classmethod
     def rule_keys(cls) -> tuple[str, ...]:
-        """The arguments that set the rule, without `mostly`: here every row counts."""
+        """Returns the names of the arguments that define the rule, without `mostly`, since here every row counts."""
         return tuple(key for key in cls.success_keys if key != "mostly")
 
     def _validate(
@@ -134,7 +134,7 @@ ROW_WISE: dict[str, type[RowExpectation]] = {
 
 
 def row_wise(expectation: type_json) -> RowExpectation | type_json:
-    """The expectation of a suite in its row-wise form, or as it was where there is no such form for its arguments."""
+    """Returns a suite's expectation in its row-wise form, or unchanged if there is no such form for its arguments."""
     form, kwargs = ROW_WISE.get(expectation["type"]), expectation["kwargs"]
     if form is None or not kwargs.keys() <= {"column", *form.rule_keys()}:
         return expectation

@@ -1,7 +1,7 @@
-"""Runs the suites on blocks of facts and names the rows that fail, with the reason.
+"""Runs the suites on blocks of facts and returns the rows that fail, with the reason.
 
-The suites are the JSON files in `suites/`, one a record, in Great Expectations' own form: a rule is changed there.
-Reading them needs no Great Expectations; only a `Checker` does, and it imports it when it is made.
+The suites are the JSON files in `suites/`, one a record, in Great Expectations' own form: rules are changed there.
+Only a `Checker` needs Great Expectations, and imports it when it is made; reading the suites does not.
 """
 
 import functools
@@ -24,7 +24,7 @@ SUITES_DIR = Path(__file__).parent / "suites"
 ROW = "row"
 CELLS = "cells"
 SUITES = (*RECORDS, CELLS)
-# The suite that judges rows of many records at once, and the most rows a record for which that is quicker.
+# The suite that judges rows of many records at once, and up to how many rows a record this is faster.
 JOINT = "joint"
 JOINT_ROWS = 5_000
 FINDINGS = {ROW: pl.UInt32, "reason_code": pl.String, "severity": pl.String}
@@ -50,7 +50,7 @@ class Rule:
 
 @functools.cache
 def suite_json(name: str) -> type_json:
-    """A suite as its file holds it; raises FileNotFoundError where there is none of that name."""
+    """Reads a suite from its file; raises FileNotFoundError for an unknown name."""
     return json.loads((SUITES_DIR / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -67,7 +67,7 @@ def _columns(kwargs: type_json) -> tuple[str, ...]:
 
 @functools.cache
 def rules_of(suite: str) -> tuple[Rule, ...]:
-    """The rules of one suite in the file's order."""
+    """Returns the rules of one suite in the file's order."""
     return tuple(
         Rule(suite, one["type"], _columns(one["kwargs"]), meta["reason_code"], meta["severity"], meta["sentence"])
         for one in suite_json(suite)["expectations"]
@@ -76,33 +76,33 @@ def rules_of(suite: str) -> tuple[Rule, ...]:
 
 
 def rules() -> tuple[Rule, ...]:
-    """The rules of all records, record by record in the contract's order; read without Great Expectations."""
+    """Returns the rules of all records, in the contract's order of records, without Great Expectations."""
     return tuple(rule for record in RECORDS for rule in rules_of(record))
 
 
 def columns_of(suite: str) -> tuple[str, ...]:
-    """The columns that a suite judges or needs, sorted."""
+    """Returns the columns that a suite judges or needs, sorted."""
     return columns_in(suite_json(suite))
 
 
 def columns_in(suite: type_json) -> tuple[str, ...]:
-    """The columns that a suite in its JSON form judges or needs, sorted."""
+    """Returns the columns that a suite in its JSON form judges or needs, sorted."""
     return tuple(sorted({column for one in suite["expectations"] for column in _columns(one["kwargs"])}))
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The rules of many suites as one, each once.
+    """The rules of many suites as one suite, each rule once.
 
-    `masks` are columns made for rules that not every suite holds: name, the column that it is made of, and the records
-    whose rows keep its values.
+    `masks` are columns for the rules that not every suite has: name, original column, and the records whose rows keep
+    its values.
     """
 
     expectations: tuple[type_json, ...]
     masks: tuple[tuple[str, str, tuple[str, ...]], ...]
 
     def columns(self, facts: pl.DataFrame) -> list[pl.Expr]:
-        """What makes the facts' columns the ones that the rules name."""
+        """Returns the expressions that turn the facts' columns into those that the rules name."""
         made = {name: (of, records) for name, of, records in self.masks}
         wanted = {one["kwargs"]["column"] for one in self.expectations}
         return [_masked(facts, name, *made.get(name, (name, RECORDS))) for name in sorted(wanted)]
@@ -117,7 +117,7 @@ def _masked(facts: pl.DataFrame, name: str, of: str, records: tuple[str, ...]) -
 
 
 def joint(suites: Iterable[type_json]) -> Joint:
-    """The rules of some records' suites as one suite whose verdicts on rows of them all are those of each suite."""
+    """Joins suites of records into one, which judges rows of all of them as each record's own suite would."""
     held: dict[str, tuple[type_json, list[str]]] = {}
     for suite in suites:
         for one in suite["expectations"]:
@@ -134,34 +134,34 @@ def joint(suites: Iterable[type_json]) -> Joint:
 
 
 class Checker:
-    """Great Expectations ready to judge blocks; making one costs seconds, so make one a process, where it is used."""
+    """Judges blocks with Great Expectations; making a Checker takes seconds, so make one for each process."""
 
     def __init__(self, read: Callable[[str], type_json] = suite_json) -> None:
         engine = importlib.import_module("expectations.engine")
         self._suites = {name: read(name) for name in SUITES}
-        # A rule that wants to see all rows at once cannot share them with other records'.
+        # A suite with a rule that judges all rows together must not see other records' rows.
         plain = [self._suites[name] for name in RECORDS if all(map(engine.is_row_wise, _rules_in(self._suites[name])))]
         self._together = frozenset(suite["name"] for suite in plain)
         self._joint = joint(plain)
         told = {"name": JOINT, "expectations": list(self._joint.expectations)}
         self._engine: Engine = engine.Engine([*self._suites.values(), told])
-        # Great Expectations keeps the block it judges under one name, so one block at a time.
+        # Great Expectations keeps the block that it judges under one name, so only one block at a time.
         self._lock = threading.Lock()
 
     def check(self, record: str, facts: pl.DataFrame) -> pl.DataFrame:
-        """One row for each row and reason that failed, each once, sorted: row, reason_code, severity.
+        """Returns row, reason_code and severity for each row and reason that failed, each once, sorted.
 
-        Every rule of the record's suite judges every row; a null is not judged. Raises UnjudgedRuleError where a rule
-        could not be judged, ValueError where a column lacks.
+        Every rule of the record's suite judges every row; a null is not judged. Raises UnjudgedRuleError if a rule
+        could not be judged, ValueError if a column is missing.
         """
         columns = self._columns_for(record, facts)
         return self._judged(record, facts.select(ROW, *columns), len(_rules_in(self._suites[record])))
 
     def check_records(self, facts: pl.DataFrame) -> pl.DataFrame:
-        """As `check` for rows of several records, named in the column `record`: each row by its record's suite.
+        """Judges rows of several records, named in the column `record`, as `check` does: each by its record's suite.
 
-        A few rows of each are judged in one go, which costs little more than one record's. A fact that a record has
-        not got is null or, where none of the records has it, lacks. Raises as `check` does.
+        A few rows of each record are judged together, which costs little more than one record's. A fact that a record
+        does not have is null; its column may be missing if none of the records has it. Raises as `check` does.
         """
         records = facts["record"].unique().to_list()
         together = self._together.intersection(records)
@@ -173,7 +173,7 @@ class Checker:
             if record not in together
         ]
         if together:
-            # What is lacked by all would be null to the joint suite, and so never judged.
+            # The joint suite would take a missing column for nulls and never judge it, so this raises ValueError.
             for record in together:
                 self._columns_for(record, facts)
             rows = facts.filter(pl.col("record").is_in(together)) if len(together) < len(records) else facts

@@ -1,1 +1,1 @@
-"""What is true about an event and a published row: record schemas, code lists, sources, geography, table columns."""
+"""Definitions for events and published rows: record schemas, code lists, sources, geography, table columns."""

@@ -1,11 +1,11 @@
-"""Tells whether data written with one version of a record can be read with another, in both directions.
+"""Checks whether data written with one version of a record can be read with another, in both directions.
 
 The rules are those of the Avro specification ("Schema resolution") for what the contract uses: records, enums,
 primitives, unions and logical types; anything else raises ValueError. One rule is stricter than Avro's: a changed
 logical type is a problem, because the bytes would be read and misunderstood.
 
 `python -m schemas.compatibility` checks every current schema against every version that was ever released, prints
-what it finds and ends with status 1 if that is anything.
+all problems and ends with status 1 if there are any.
 """
 
 import sys
@@ -50,19 +50,19 @@ class Problem:
 
 
 def evolution_problems(newer: Avro, older: Avro) -> tuple[Problem, ...]:
-    """Every reason why `newer` and `older` cannot read each other's data, backward ones first."""
+    """Returns every reason why `newer` and `older` cannot read each other's data, backward ones first."""
     backward = (replace(problem, direction="backward") for problem in reading_problems(newer, older))
     forward = (replace(problem, direction="forward") for problem in reading_problems(older, newer))
     return (*backward, *forward)
 
 
 def reading_problems(reader: Avro, writer: Avro) -> tuple[Problem, ...]:
-    """Every reason why some data written with `writer` cannot be read with `reader`; empty where all of it can."""
+    """Returns every reason why some data written with `writer` cannot be read with `reader`; empty if all can."""
     return tuple(_compare(_expand(reader, {}), _expand(writer, {}), ""))
 
 
 def _expand(schema: Avro, names: dict[str, Avro]) -> Avro:
-    """The schema with every reference to a named type replaced by its definition and every type a mapping."""
+    """Returns the schema with references to named types replaced by their definitions and every type as a mapping."""
     if isinstance(schema, list):
         return [_expand(branch, names) for branch in schema]
     if isinstance(schema, str):
@@ -88,7 +88,7 @@ def _known(name: str, names: dict[str, Avro]) -> Avro:
 
 
 def _short(name: str) -> str:
-    """A name without its namespace: resolution compares unqualified names."""
+    """Returns a name without its namespace, because resolution compares unqualified names."""
     return name.rpartition(".")[2]
 
 
@@ -107,7 +107,7 @@ def _compare(reader: Any, writer: Any, place: str) -> Iterator[Problem]:
 
 
 def _compare_with_union(reader: list[Any], writer: dict[str, Any], place: str) -> Iterator[Problem]:
-    """A branch that reads everything is enough; otherwise the branch of the same type says what is wrong."""
+    """Yields no problem if one branch reads everything, otherwise those of the branch of the same type."""
     found = {branch["type"]: tuple(_compare(branch, writer, place)) for branch in reader}
     if all(found.values()):
         lacking = Problem(place, "TYPE", f"no branch of the reader's union takes the writer's {writer['type']}")
@@ -151,14 +151,14 @@ def _compare_primitives(reader: dict[str, Any], writer: dict[str, Any], place: s
 
 
 def _without_doc(schema: Any) -> Any:
-    """What a schema means to a machine; words for people may be mended without a new version."""
+    """Returns a schema without its texts for people, which may change without a new version."""
     if isinstance(schema, dict):
         return {key: _without_doc(value) for key, value in schema.items() if key != "doc"}
     return [_without_doc(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def record_problems(current: registry.RecordSchema, released: tuple[registry.RecordSchema, ...]) -> list[Problem]:
-    """What is wrong with a record's current version, given every released version, the newest last."""
+    """Returns the problems of a record's current version, given every released version, the newest last."""
     problems = [problem for older in released for problem in evolution_problems(current.schema, older.schema)]
     if not released or _without_doc(released[-1].schema) != _without_doc(current.schema):
         problems.append(Problem(current.record, "NOT_KEPT", "the newest version in the history is not the current one"))
@@ -166,7 +166,7 @@ def record_problems(current: registry.RecordSchema, released: tuple[registry.Rec
 
 
 def contract_problems(avro_dir: Path, history_dir: Path) -> list[Problem]:
-    """What is wrong with any record's current version in `avro_dir`, given the versions in `history_dir`."""
+    """Returns the problems of all records' current versions in `avro_dir`, given the versions in `history_dir`."""
     return [
         problem
         for record in RECORDS
@@ -177,7 +177,7 @@ def contract_problems(avro_dir: Path, history_dir: Path) -> list[Problem]:
 
 
 def main(avro_dir: Path = registry.AVRO_DIR, history_dir: Path = registry.HISTORY_DIR) -> int:
-    """Prints every problem of the contract and gives the exit status: 0 for none, else 1."""
+    """Prints every problem of the contract and returns the exit status: 0 for none, else 1."""
     problems = contract_problems(avro_dir, history_dir)
     for problem in problems:
         print(problem)

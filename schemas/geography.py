@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GREAT_BRITAIN = "K03000001"
-# The form of the ONS code of a local authority, as a whole text. What has another form is no authority.
+# The form of a local authority's ONS code; it has to match the whole text. No authority has a code of another form.
 LOCAL_AUTHORITY_FORM = "[EWS][0-9]{8}"
 _HERE = Path(__file__).parent
 
@@ -41,12 +41,12 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 @functools.cache
 def regions() -> dict[str, Region]:
-    """The eleven regions by GSS code."""
+    """Returns the eleven regions by GSS code."""
     return {row["region_code"]: Region(**row) for row in _rows("regions.csv")}
 
 
 def region_codes() -> tuple[str, ...]:
-    """The eleven GSS codes, in the file's order."""
+    """Returns the eleven GSS codes, in the file's order."""
     return tuple(regions())
 
 
@@ -57,7 +57,7 @@ def _shares(text: str) -> dict[str, float]:
 
 @functools.cache
 def gsp_groups() -> dict[str, GspGroup]:
-    """The fourteen GSP groups by letter code."""
+    """Returns the fourteen GSP groups by letter code."""
     return {
         row["gsp_group"]: GspGroup(
             row["gsp_group"], row["name"], int(row["distributor_id"]), _shares(row["region_split_estimate_pct"])
@@ -67,5 +67,5 @@ def gsp_groups() -> dict[str, GspGroup]:
 
 
 def distributor_regions() -> dict[int, tuple[str, ...]]:
-    """The regions that each distributor (10 to 23) serves; independent networks (24 and up) give no region."""
+    """Returns the regions that each distributor (10 to 23) serves; independent networks (24 and up) have no region."""
     return {group.distributor_id: tuple(group.region_shares) for group in gsp_groups().values()}

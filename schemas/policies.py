@@ -1,7 +1,7 @@
 """Dated policies: how figures are protected, targets, rules, performance levels and release dates.
 
 Each file in `policies/` holds lists of entries, each with `from`, sometimes `to`, a `source` and whether it is
-`verified`. A policy is changed there and never in code; what is not verified is marked so wherever it is shown.
+`verified`. A policy is changed there and never in code; unverified entries are marked so wherever they are shown.
 """
 
 import functools
@@ -21,32 +21,32 @@ type_toml = dict[str, Any]
 
 
 class PolicyMissing(Exception):
-    """No policy is in force on a day; the message is one sentence."""
+    """There is not exactly one policy in force on a day; the message is one sentence."""
 
 
 @functools.cache
 def policy(name: str) -> type_toml:
-    """The lists of entries in a file, by name. Raises FileNotFoundError for an unknown name."""
+    """Returns a file's lists of entries, by the lists' names. Raises FileNotFoundError for an unknown file name."""
     return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def policy_hash(name: str) -> str:
-    """A digest of a file's bytes: 12 hexadecimal digits."""
+    """Returns a digest of a file's bytes: 12 hexadecimal digits."""
     return hashlib.sha256((FOLDER / f"{name}.toml").read_bytes()).hexdigest()[:_HASH_DIGITS]
 
 
 def policy_hashes() -> dict[str, str]:
-    """The digest of every file by its name."""
+    """Returns the digest of every file by the file's name."""
     return {name: policy_hash(name) for name in NAMES}
 
 
 def in_force(name: str, entries: str, day: date) -> list[type_toml]:
-    """The entries of a list that are in force on a day, in the file's order."""
+    """Returns the entries of a list that are in force on a day, in the file's order."""
     return [one for one in policy(name)[entries] if one["from"] <= day <= one.get("to", date.max)]
 
 
 def the_one_in_force(name: str, entries: str, day: date) -> type_toml:
-    """The entry of a list that is in force on a day. Raises PolicyMissing unless there is exactly one."""
+    """Returns the entry of a list that is in force on a day. Raises PolicyMissing unless there is exactly one."""
     found = in_force(name, entries, day)
     if len(found) != 1:
         raise PolicyMissing(
@@ -72,21 +72,22 @@ class DisclosurePolicy:
 
     @property
     def least_width(self) -> int:
-        """The narrowest interval that an attacker may be left with, in meters or events: that of a published 0."""
+        """The least width, in meters or events, of the interval that an attacker can deduce: that of a published 0."""
         return self.base - 1
 
 
 def disclosure(day: date) -> DisclosurePolicy:
-    """The disclosure policy in force on a day. Raises PolicyMissing."""
+    """Returns the disclosure policy in force on a day. Raises PolicyMissing unless there is exactly one."""
     entry = the_one_in_force("disclosure", "policy", day)
     return DisclosurePolicy(**{name: entry[name] for name in DisclosurePolicy.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedMeasure:
-    """What of a measure is published: the dimensions that its atoms keep.
+    """Which part of a measure is published.
 
-    `quarters_of_year` are the quarters (1 to 4) that are published; `only` are the values that dimensions must have.
+    `keeps` are the dimensions that its atoms keep, `quarters_of_year` the quarters (1 to 4) that are published, `only`
+    the values that dimensions must have.
     """
 
     name: str
@@ -97,7 +98,7 @@ class PublishedMeasure:
 
 @functools.cache
 def published_measures() -> dict[str, PublishedMeasure]:
-    """The published measures by name, in the file's order."""
+    """Returns the published measures by name, in the file's order."""
     return {one.name: one for one in _published_measures()}
 
 
@@ -121,7 +122,7 @@ class Tolerance:
 
 
 def tolerances() -> dict[tuple[int, str], Tolerance]:
-    """The tolerances by year and sector."""
+    """Returns the tolerances by year and sector."""
     return {(one["year"], one["sector"]): _tolerance(one) for one in policy("targets")["tolerance"]}
 
 

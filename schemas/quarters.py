@@ -1,7 +1,7 @@
-"""Calendar quarters as numbers and as text; the one place that does arithmetic on them.
+"""Calendar quarters as numbers and as text; the only module that does arithmetic on them.
 
 A quarter is one number, four times the year plus 0 to 3, so that quarters can be compared and counted; it is written
-as 2026Q3. Which quarter an instant lies in is said by `pipelines/events/calendar.py`.
+as 2026Q3. `pipelines/events/calendar.py` finds the quarter of an instant.
 """
 
 import re
@@ -16,37 +16,37 @@ _TEXT: Final = re.compile(r"([0-9]{4})Q([1-4])", re.ASCII)
 
 
 def quarter_of_year(year: int, place: int) -> int:
-    """The quarter that is the first (1) to the fourth (4) of a year."""
+    """Returns the first (1) to fourth (4) quarter of a year."""
     return year * QUARTERS_A_YEAR + place - 1
 
 
 def year_of(quarter: int) -> int:
-    """The year that a quarter lies in."""
+    """Returns the year of a quarter."""
     return quarter // QUARTERS_A_YEAR
 
 
 def place_in_year(quarter: int) -> int:
-    """Which quarter of its year a quarter is: 1 to 4."""
+    """Returns the place of a quarter in its year, 1 to 4."""
     return quarter % QUARTERS_A_YEAR + 1
 
 
 def quarter_of_day(day: date) -> int:
-    """The quarter that a date lies in."""
+    """Returns the quarter of a date."""
     return quarter_of_year(day.year, (day.month - 1) // _MONTHS + 1)
 
 
 def first_day(quarter: int) -> date:
-    """The date on which a quarter begins."""
+    """Returns the first date of a quarter."""
     return date(year_of(quarter), (place_in_year(quarter) - 1) * _MONTHS + 1, 1)
 
 
 def quarter_text(quarter: int) -> str:
-    """A quarter as it is written: 2026Q3."""
+    """Returns the text of a quarter, such as 2026Q3."""
     return f"{year_of(quarter):04d}Q{place_in_year(quarter)}"
 
 
 def quarter_number(text: str) -> int:
-    """The quarter of a text such as 2026Q3. Raises ValueError for a text of another form."""
+    """Returns the quarter of a text such as 2026Q3. Raises ValueError for a text of another form."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a quarter such as 2026Q3.")
@@ -54,20 +54,20 @@ def quarter_number(text: str) -> int:
 
 
 def quarters_earlier(text: str, quarters: int) -> str:
-    """The text of the quarter that lies a number of quarters before another."""
+    """Returns the text of the quarter that is a number of quarters before another."""
     return quarter_text(quarter_number(text) - quarters)
 
 
 def quarters_between(first: str, last: str) -> tuple[str, ...]:
-    """The texts of all quarters from the first to the last, both included."""
+    """Returns the texts of all quarters from the first to the last, both included."""
     return tuple(map(quarter_text, range(quarter_number(first), quarter_number(last) + 1)))
 
 
 def numbers_of(texts: pl.Expr) -> pl.Expr:
-    """The numbers (Int32) of a column of quarters as text, all of them such as 2026Q3."""
+    """Returns the numbers (Int32) of a column of texts, all of the form 2026Q3."""
     return texts.str.head(4).cast(pl.Int32) * QUARTERS_A_YEAR + texts.str.tail(1).cast(pl.Int32) - 1
 
 
 def texts_of(numbers: pl.Expr) -> pl.Expr:
-    """The texts of a column of quarters as numbers, for years of four digits."""
+    """Returns the texts of a column of quarters as numbers, for years of four digits."""
     return pl.format("{}Q{}", numbers // QUARTERS_A_YEAR, numbers % QUARTERS_A_YEAR + 1)

@@ -12,7 +12,7 @@ SEVERITIES = ("reject", "warning")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is wrong: found by `kind`; `reject` keeps it out, `warning` lets it in and counts it."""
+    """A reason code. `kind` is the check that finds it; `reject` refuses what has it, `warning` only counts it."""
 
     code: str
     kind: str
@@ -22,11 +22,11 @@ class Reason:
 
 @functools.cache
 def reasons() -> dict[str, Reason]:
-    """Every reason by its code, in the file's order."""
+    """Returns every reason by its code, in the file's order."""
     with REASONS_CSV.open(encoding="utf-8", newline="") as file:
         return {row["code"]: Reason(**row) for row in csv.DictReader(file)}
 
 
 def sentence(codes: str) -> str:
-    """The sentences of codes joined by `;`, joined by a space. Raises KeyError for a code that we do not know."""
+    """Returns the sentences, joined by spaces, of codes joined by `;`. Raises KeyError for an unknown code."""
     return " ".join(reasons()[code].sentence for code in codes.split(";") if code)

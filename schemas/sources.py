@@ -15,7 +15,7 @@ SOURCES_CSV = Path(__file__).parent / "sources.csv"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sender of events. `active_from` and `active_to` are inclusive days; `successor` took over its book."""
+    """A sender of events. `active_from` and `active_to` are inclusive days; `successor` took over its customers."""
 
     source_id: str
     name: str
@@ -42,14 +42,14 @@ def _source(row: dict[str, str]) -> Source:
 
 @functools.cache
 def sources() -> dict[str, Source]:
-    """Every source by its id, in the file's order."""
+    """Returns every source by its id, in the file's order."""
     with SOURCES_CSV.open(encoding="utf-8", newline="") as file:
         return {row["source_id"]: _source(row) for row in csv.DictReader(file)}
 
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """A source's book that another has taken over, directly or through others, and the first day of that."""
+    """A source whose customers another (`heir`) has taken over, directly or through others, and since which day."""
 
     predecessor: str
     heir: str
@@ -58,7 +58,7 @@ class Inheritance:
 
 @functools.cache
 def inheritances() -> tuple[Inheritance, ...]:
-    """Every book that was taken over, with each source that has come to hold it. Raises ValueError for a circle."""
+    """Returns every source that was taken over, once for each of its heirs. Raises ValueError for a circle of heirs."""
     return tuple(found for source in sources().values() for found in _heirs_of(source))
 
 
@@ -75,15 +75,15 @@ def _heirs_of(source: Source) -> list[Inheritance]:
 
 
 def source_ids() -> tuple[str, ...]:
-    """The ids of all sources, in the file's order."""
+    """Returns the ids of all sources, in the file's order."""
     return tuple(sources())
 
 
 def supplier_ids() -> tuple[str, ...]:
-    """The ids of all suppliers, in the file's order."""
+    """Returns the ids of all suppliers, in the file's order."""
     return tuple(s.source_id for s in sources().values() if s.kind == "SUPPLIER")
 
 
 def records_of(kind: str) -> tuple[str, ...]:
-    """The records that a source of a kind (SUPPLIER or DCC) may send."""
+    """Returns the names of the records that a source of a kind (SUPPLIER or DCC) may send."""
     return DCC_RECORDS if kind == "DCC" else SUPPLIER_RECORDS

@@ -1,4 +1,4 @@
-"""The ledger's and the published tables' columns: each with one sentence of meaning, a unit and a note code.
+"""The columns of the ledger and of the published tables, each with its meaning in one sentence, a unit and a note code.
 
 Pages, spreadsheet notes, CSVW metadata and the API take their words from here.
 """
@@ -22,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A stored table: its name, what one row is, its columns and which of them are unique together."""
+    """A stored table: its name, the meaning of a row, its columns and which of them are unique together."""
 
     name: str
     row: str
@@ -31,7 +31,7 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Names in the stored order."""
+        """The columns' names in the stored order."""
         return tuple(column.name for column in self.columns)
 
 

@@ -25,7 +25,7 @@ _DAMAGE: Final = (EOFError, IndexError, OSError, OverflowError, TypeError, Value
 
 
 def events_of(container: Container) -> Iterator[Event]:
-    """Every event of a container, block by block where it is damaged."""
+    """Yields every event of a container, read block by block if it is damaged."""
     try:
         read: Any = list(fastavro.reader(with_schema(container.schema, container.sync, container.blocks)))
     except _DAMAGE:
@@ -42,7 +42,7 @@ def _events_of(container: Container, block: bytes) -> list[Any]:
 
 
 def keyed(event: Event) -> tuple[str, Event]:
-    """The event without its meter point, under the digest of fuel and meter point."""
+    """Returns the digest of fuel and meter point as the key, and the event without its meter point."""
     text = f"{event['fuel']}{event['meter_point_id']}".encode()
     rest = {name: value for name, value in event.items() if name not in {"meter_point_id", "owner"}}
     return hashlib.blake2b(text, key=_KEY, digest_size=16).hexdigest(), rest
@@ -58,18 +58,18 @@ class WalkMeters(beam.DoFn):
     """Keeps every event of a meter in state and counts them when all have come."""
 
     def process(self, element: tuple[str, Event], events: Any = _EVENTS_OF_METER, all_came: Any = _TIMER) -> None:
-        """One event kept."""
+        """Keeps an event in state until all have come."""
         events.add(element[1])
         all_came.set(GlobalWindow().max_timestamp())
 
     @on_timer(_ALL_CAME)
     def count(self, events: Any = _EVENTS_OF_METER) -> Iterator[tuple[Cell, int]]:
-        """The cells of one meter."""
+        """Yields the cells of one meter."""
         yield from cells_of(events.read())
 
 
 def cells_of_group(group: tuple[str, Iterable[Event]]) -> Iterator[tuple[Cell, int]]:
-    """The cells of one meter whose events were grouped."""
+    """Yields the cells of one meter whose events were grouped."""
     return cells_of(group[1])
 
 

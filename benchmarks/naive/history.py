@@ -1,4 +1,4 @@
-"""The history of one meter, one event at a time: copies, corrections, order, walk and what it counts."""
+"""The history of one meter, one event at a time: copies, corrections, order, walk and cells."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _OF_THE_MESSAGE: Final = ("event_id", "reported_at", "action", "corrects")
 
 
 def cells_of(events: Iterable[Event]) -> Iterator[tuple[Cell, int]]:
-    """The cells of `meters` and `installations` to which one meter's events add up, some with the sum 0."""
+    """Yields the changes of cells of `meters` and `installations` by one meter's events; some add up to 0."""
     meter: Meter | None = None
     ends: dict[str, Cell | None] = {}
     for event in sorted(_standing(_copies(events)), key=_order):

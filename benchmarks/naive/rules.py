@@ -1,4 +1,4 @@
-"""The rules that reject, asked of one event at a time."""
+"""The rules that reject, checked for one event at a time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ _REGIONS: Final = frozenset(region_codes())
 
 
 def reasons(event: Event) -> list[str]:
-    """Why an event is rejected; empty where it is not."""
+    """Returns the reasons why an event is rejected, none if it is accepted."""
     found = _envelope(event)
     if event["action"] != "VOID":
         found += _content(event)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.one_thread FOLDER OUT.csv`: the cells, with the seconds of each part on standard error."""
+"""`python -m benchmarks.one_thread FOLDER OUT.csv`: writes the cells, and each part's seconds to standard error."""
 
 import sys
 import time

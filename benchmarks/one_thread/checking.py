@@ -1,4 +1,4 @@
-"""Rows judged and made small: the rules that reject as expressions, every text as a number."""
+"""Judges rows and makes them small: the rules that reject are expressions, every text becomes a number."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ _DETAILS_OF_MESSAGE: Final = ("event_id", "reported_at", "action", "corrects", "
 
 
 def rules(record: str) -> dict[str, pl.Expr]:
-    """For each reason whether a row of a record fails it."""
+    """Returns, for each reason, the expression for whether a row of a record fails it."""
     senders = [source.source_id for source in sources().values() if record in records_of(source.kind)]
     known, new = pl.col("source_id").is_in(SOURCES), pl.col("action") == ACTIONS.index("NEW")
     judged = pl.col("action") != ACTIONS.index("VOID")
@@ -76,7 +76,10 @@ def _content(record: str) -> dict[str, pl.Expr]:
 
 
 def checked(record: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The rows that pass, made small (see `_small`), and how many fail each rule (wrong MPANs come later)."""
+    """Returns the rows that pass, made small (see `_small`), and how many fail each rule.
+
+    Wrong MPANs are found later, by `resolving.with_meters`.
+    """
     marks = frame.select(fails.alias(reason) for reason, fails in rules(record).items())
     counts = marks.sum().row(0, named=True)
     bad = marks.select(pl.any_horizontal(pl.all())).to_series()
@@ -84,7 +87,10 @@ def checked(record: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, i
 
 
 def _small(record: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Numbers only: `point` names fuel and meter point, `content` and `twin` are hashes, `state` see `states.py`."""
+    """Returns rows of numbers only.
+
+    `point` names fuel and meter point, `content` and `twin` are hashes; `states.py` defines `state`.
+    """
     content = [name for name in frame.columns if name not in {"meter_point_id", "owner"}]
     event_a, event_b = _halves(frame["event_id"])
     corrects_a, corrects_b = _halves(frame["corrects"])
@@ -116,13 +122,13 @@ _CODES: Final = ("operating_mode", "payment_mode", "install_reason", "reason", "
 
 
 def _point_number() -> pl.Expr:
-    """Fuel, length and digits of a meter point in one number."""
+    """Returns fuel, length and digits of a meter point as one number."""
     number = _POINT.cast(pl.Int64, strict=False).fill_null(0)
     return (number * 16 + _POINT.str.len_bytes().cast(pl.Int64)) * 2 + pl.col("fuel").cast(pl.Int64)
 
 
 def _halves(ids: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The halves of lower-case uuids; 0 where there is none."""
+    """Returns the halves of lower-case uuids, 0 for any other text or null."""
     right = ids.str.contains(_UUID).fill_null(value=False)
     if not right.any():
         zeros = pl.zeros(len(ids), pl.UInt64, eager=True)

@@ -1,4 +1,4 @@
-"""Cells of the measures of meters in place, as sums over packed numbers."""
+"""Counts the cells of the measures of meters in place, as sums over packed numbers."""
 
 from datetime import date, datetime, time
 from typing import Final
@@ -39,7 +39,7 @@ MEASURES: Final = tuple(_DETAILS)
 
 
 def cells_of(moves: Moves) -> pl.DataFrame:
-    """The cells of `MEASURES` in the columns of the ledger."""
+    """Returns the cells of `MEASURES` in the columns of the ledger."""
     quarter = np.searchsorted(_STARTS, moves.events["effective_at"].to_numpy(), side="right") - 1
     counted = {name: _ones(quarter, *rows) for name, rows in _rows(moves).items()}
     counted["meters"] = _net_change(moves, quarter)
@@ -47,7 +47,7 @@ def cells_of(moves: Moves) -> pl.DataFrame:
 
 
 def _rows(moves: Moves) -> dict[str, tuple[Mask, Ints, Ints]]:
-    """For each measure that counts events: which ones, in whose state, with which detail."""
+    """Returns, for each measure that counts events, which events count, with which state and which detail."""
     names = ("install_reason", "reason", "cause")
     install_reason, reason, cause = (moves.events[name].to_numpy().astype(np.int64) for name in names)
     done = moves.did < INCONSISTENT
@@ -81,7 +81,7 @@ def _ones(quarter: Ints, where: Mask, states: Ints, details: Ints) -> tuple[Ints
 
 
 def _net_change(moves: Moves, quarter: Ints) -> tuple[Ints, Ints]:
-    """-1 in the cell left and +1 in the cell entered between the ends of quarters."""
+    """Sums the changes between the ends of quarters: -1 in the cell that a meter left, +1 in the one it entered."""
     meter = moves.events["meter"].to_numpy()
     last = np.append((meter[1:] != meter[:-1]) | (quarter[1:] != quarter[:-1]), True)
     meter, then, now = meter[last], quarter[last], moves.after[last]

@@ -1,4 +1,4 @@
-"""Files to columns: many files of one record in a frame, enums as the numbers that they are on the wire."""
+"""Reads files into frames: many files of one record in a frame, enums as the numbers of Avro's encoding."""
 
 import io
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ ROWS: Final = 500_000
 
 
 def frames(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Frames of up to about half a million rows of one record, each row with its `owner`."""
+    """Yields record names with frames of about half a million rows or fewer, each row with its `owner`."""
     held: dict[str, list[pl.DataFrame]] = {}
     for container in containers(folder):
         read = _frame(container)

@@ -1,4 +1,4 @@
-"""Copies and corrections of all events at once: what is left stands."""
+"""Resolves copies and corrections of all events at once; the remaining events stand."""
 
 import hashlib
 from typing import Final
@@ -17,7 +17,7 @@ _IDENTITY: Final = ["meter", "source", "event_a", "event_b"]
 
 
 def with_meters(events: pl.DataFrame) -> tuple[pl.DataFrame, list[bytes]]:
-    """The events of meter points with right check digits, with `meter`, a number; and the meters' keyed digests."""
+    """Returns the events of meter points with correct check digits, with a number `meter`, and each meter's digest."""
     points, meter = np.unique(events["point"].to_numpy(), return_inverse=True)
     digests = [hashlib.blake2b(b"%d" % point, key=_KEY, digest_size=16).digest() for point in points.tolist()]
     numbered = events.drop("point").with_columns(meter=pl.Series(meter))
@@ -40,7 +40,7 @@ def _mixed(frame: pl.DataFrame, names: list[str]) -> np.ndarray[tuple[int, ...],
 
 
 def first_copies(events: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Of all events with one identity the earliest, and how many others were of equal content."""
+    """Returns the earliest of all events with the same identity, and the number of copies of equal content."""
     keys = _mixed(events, _IDENTITY)
     ordered = np.sort(keys)
     again = np.isin(keys, ordered[1:][ordered[1:] == ordered[:-1]])
@@ -51,7 +51,7 @@ def first_copies(events: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 
 def standing(events: pl.DataFrame) -> pl.DataFrame:
-    """What stands after corrections: of each root the newest correction, or the root itself."""
+    """Returns the standing events: each NEW event or its newest correction, unless that is a VOID."""
     corrections = np.flatnonzero(events["action"].to_numpy() != _NEW)
     root = _roots(events, corrections)
     ended = corrections[root >= 0]
@@ -67,7 +67,7 @@ def standing(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _roots(events: pl.DataFrame, corrections: Ints) -> Ints:
-    """The row of the NEW event that each correction ends in, -1 for none."""
+    """Returns the row of the NEW event at which each chain of corrections ends, -1 if there is none."""
     named = ["meter", "source", "corrects_a", "corrects_b"]
     naming = events[corrections].select("record", *named, at=pl.Series(corrections))
     wanted = np.isin(_mixed(events, _IDENTITY), _mixed(naming, named))

@@ -1,4 +1,4 @@
-"""A meter in place as one number: eight bits a dimension from the supplier up, and its presence."""
+"""The state of a meter in place as one number: its presence in bit 0, then the bits of each dimension."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 SOURCES: Final = tuple(sorted(source_ids()))
 REGIONS: Final = region_codes()
-# The seven dimensions with their shifts and words; bit 0 says that a meter is there.
+# The shifts, bits and words of the seven dimensions; bit 0 is set if a meter is there.
 SHIFT: Final = {
     "source_id": 1,
     "region_code": 9,
@@ -46,17 +46,17 @@ STATE_BITS: Final = 24
 
 
 def mask(name: str) -> int:
-    """The bits of a dimension."""
+    """Returns the mask of a dimension's bits."""
     return ((1 << BITS[name]) - 1) << SHIFT[name]
 
 
 def of(name: str, states: Ints) -> Ints:
-    """The codes of a dimension."""
+    """Returns the codes of a dimension."""
     return (states >> SHIFT[name]) & ((1 << BITS[name]) - 1)
 
 
 def installed(frame: pl.DataFrame) -> pl.Series:
-    """The state that each installation makes (any number where a withdrawal names no real one)."""
+    """Returns the state after each installation; it has no meaning for a withdrawal with invalid content."""
     codes = {"source_id": SOURCES, "region_code": REGIONS}
     parts = [
         (pl.col(name).cast(pl.Enum(codes[name]), strict=False).to_physical() if name in codes else pl.col(name))

@@ -1,4 +1,4 @@
-"""All meters walked in lockstep: their first events together, then their second, and so on."""
+"""Walks all meters in lockstep: the first events of all, then their second, and so on."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,9 +25,9 @@ _BASE: Final = -(1 << 40)
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The events that move meters, in order, with the state before and after each and what it did.
+    """The events that move meters, in order, with the state before and after each and its effect.
 
-    `did` is MOVED, EXCHANGED, or INCONSISTENT and above by reason.
+    `did` is MOVED, EXCHANGED, or INCONSISTENT plus the place of the reason in INCONSISTENCIES.
     """
 
     events: pl.DataFrame
@@ -38,7 +38,7 @@ class Moves:
 
 
 def moves_of(standing: pl.DataFrame) -> Moves:
-    """The walk over all standing events."""
+    """Walks over all standing events."""
     kinds = [_ORDER.index(record) if record in _ORDER else -1 for record in RECORDS]
     kind = pl.Series(kinds, dtype=pl.Int8).gather(standing["record"])
     events = _ordered(standing.with_columns(kind=kind).filter(kind >= 0))
@@ -47,7 +47,7 @@ def moves_of(standing: pl.DataFrame) -> Moves:
 
 
 def _ordered(events: pl.DataFrame) -> pl.DataFrame:
-    """By meter, instant and kind in one packed number; the few ties by all that decides."""
+    """Sorts events by meter and instant (to about a second) in one packed number, and ties by all columns in `by`."""
     day = (events["effective_at"].to_numpy() - _BASE) >> 10
     keys = (events["meter"].to_numpy() << (_TIME_BITS - 10 + 2)) | day
     order = np.argsort(keys)
@@ -101,7 +101,7 @@ def _judge(event: dict[str, Ints], state: Ints, twin: Ints) -> Ints:
 
 
 def _move(event: dict[str, Ints], state: Ints, twin: Ints, moves: Mask) -> None:
-    """The states after one step, in place."""
+    """Updates the states by one step, in place."""
     kind, mode = event["kind"], event["operating_mode"]
     fitted, gained = moves & (kind == INSTALLED), moves & (kind == GAINED)
     smets = of("meter_type", state) <= _SMETS2

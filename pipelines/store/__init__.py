@@ -1,4 +1,4 @@
-"""Where runs are kept: exact cells, intake and quarantine of a run, and the published tables."""
+"""The store: exact cells, intake and quarantine of each run, and the published tables."""
 
 from pipelines.store.errors import NotAllowed, OutputError, StoreError, StoreMissing
 from pipelines.store.live import Fenced, Portion

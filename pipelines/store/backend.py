@@ -1,4 +1,4 @@
-"""What a store asks of a database, whichever it is."""
+"""The interface that a store needs from any database."""
 
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -11,59 +11,60 @@ from schemas.tables import Table
 
 
 class Backend(Protocol):
-    """A database that keeps a store; every fault that a person can put right leaves it as StoreError."""
+    """A database that keeps a store. Raises StoreError for every fault that a person can put right."""
 
     @property
     def name(self) -> str:
-        """How messages name the store; never with a password."""
+        """The store's name for messages, never with a password."""
         ...
 
     @property
     def remedy(self) -> str:
-        """What to do about a store of an older layout, as the end of a sentence."""
+        """The advice for a store of an older layout, as the end of a sentence."""
         ...
 
     def exists(self) -> bool:
-        """Whether there is a database; asking makes none."""
+        """Whether the database exists; asking does not create it."""
         ...
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
-        """One read transaction: what is read in it stood so at one moment."""
+        """Opens a read transaction, in which all reads see the same moment."""
         ...
 
     def writing(self, live: bool = False) -> AbstractContextManager[sa.Connection]:
-        """One write transaction: all of it or, after an exception or a kill, nothing.
+        """Opens a write transaction: all of it is written or, after an exception or a kill, nothing.
 
-        Others wait for its end; those of live streams, which write rows of their own, need not wait for each other.
+        Other writers wait for its end. Transactions of live streams (`live`) each write rows of their own, so they
+        need not wait for each other.
         """
         ...
 
     def part(self, connection: sa.Connection) -> AbstractContextManager[None]:
-        """A part of a write transaction: a refusal that only it meets leaves the rest standing, where that can be."""
+        """Opens a part of a write transaction; where the database can, a refusal within it undoes this part only."""
         ...
 
     def require_ours(self, tables: list[str]) -> None:
-        """Raises StoreError where the tables of a database without a store are not what a first write may find."""
+        """Checks the tables of a database without a store; raises StoreError unless a first write may use it."""
         ...
 
     def make_tables(self, connection: sa.Connection) -> None:
-        """A database without any table has ours."""
+        """Creates the store's tables in a database without tables."""
         ...
 
     def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """All rows, in the table's columns, are in the table."""
+        """Inserts rows, which have the table's columns."""
         ...
 
     def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """As `insert`, but a row whose key is there already is replaced."""
+        """Inserts rows, as `insert` does, and replaces those whose key is there already."""
         ...
 
     def replace(
         self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
     ) -> None:
-        """All rows are in the table, and no others for which `alone` holds, as it does for these."""
+        """Replaces all of the table's rows for which `alone` holds by these rows, for which it also holds."""
         ...
 
     def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
-        """The number after the last one that a key of a stream was written under; the key is ours until the end."""
+        """Takes and returns the next fencing number of a stream's key; locks the key until the transaction ends."""
         ...

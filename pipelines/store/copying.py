@@ -1,4 +1,4 @@
-"""Many rows at once into PostgreSQL, by COPY of text that Polars makes."""
+"""Writes many rows at once into PostgreSQL, by COPY of text that Polars makes."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from pipelines.store.tables import STORED
 from schemas.tables import Table
 
 RUN: Final = "run_id"
-# How COPY reads a character that has a meaning of its own.
+# How COPY's text format escapes its special characters.
 ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def copy_rows(connection: sa.Connection, into: str, rows: pl.DataFrame) -> None:
-    """All rows are in a table that has their columns. Raises what SQLAlchemy raises for its own statements."""
+    """Copies rows into a table that has their columns. Raises what SQLAlchemy raises for its own statements."""
     statement = f"COPY {into} ({', '.join(rows.columns)}) FROM STDIN"
-    # Not by import: who keeps a store in SQLite needs no driver.
+    # The driver is not imported, because a store in SQLite does not need it.
     driver: Any = connection.connection.driver_connection
     fault = connection.dialect.loaded_dbapi.Error
     try:
@@ -33,7 +33,7 @@ def copy_rows(connection: sa.Connection, into: str, rows: pl.DataFrame) -> None:
 
 
 def upsert_many(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-    """All rows are in the table; one whose key was there already is replaced."""
+    """Inserts rows and replaces those whose key is there already."""
     with _come(connection, table, rows) as come:
         insert = postgresql.insert(STORED[table.name]).from_select(table.column_names, sa.select(come))
         connection.execute(or_replaced(table, insert))
@@ -45,14 +45,14 @@ def merge_many(
     rows: pl.DataFrame,
     alone: sa.ColumnElement[bool] | None = None,
 ) -> None:
-    """As `upsert_many`, but all rows of the run are read: worth it for a good part of them. All rows belong to one run.
+    """Inserts or replaces rows of one run as `upsert_many` does, faster if they are a good part of the run's rows.
 
-    Equal rows are not touched. No other rows are left for which `alone` holds. Nobody else may write these keys at the
-    same time.
+    It reads all rows of the run and leaves equal ones untouched. With `alone`, it also deletes all other rows for which
+    that holds. No other transaction may write these keys at the same time.
     """
     kept = STORED[table.name]
     with _come(connection, table, rows) as come:
-        # The planner knows nothing of what has just come, and must not read one through for each row of the other.
+        # The planner has no statistics of the new rows yet; it must not scan one table for each row of the other.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
         connection.exec_driver_sql(_merge(table, come.name), {RUN: rows[RUN][0]})
         if alone is not None:
@@ -63,20 +63,20 @@ def merge_many(
 
 @contextmanager
 def _come(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> Generator[sa.TableClause]:
-    """The rows in a temporary table of their own."""
+    """Puts the rows into a temporary table, yields it and empties it afterwards."""
     come = sa.table(f"new_{table.name}", *(sa.column(name) for name in table.column_names))
     made = f"CREATE TEMPORARY TABLE IF NOT EXISTS {come.name} (LIKE {table.name}) ON COMMIT DELETE ROWS"
     connection.exec_driver_sql(made)
     copy_rows(connection, come.name, rows)
     yield come
-    # There may be another call in the same transaction.
+    # The same transaction may use the table again.
     connection.execute(sa.delete(come))
 
 
 def _merge(table: Table, come: str) -> str:
-    """Takes two thirds of the time of INSERT with ON CONFLICT where most rows are there already."""
+    """Returns the MERGE statement; if most rows exist, it takes two thirds of the time of INSERT with ON CONFLICT."""
     others = [name for name in table.column_names if name not in table.key]
-    # The run by its name and not by the join, which then takes no rows of other runs: that halves it.
+    # Comparing the run with a constant keeps rows of other runs out of the join, which halves the time.
     same = [f"kept.{name} = {f'%({name})s' if name == RUN else f'come.{name}'}" for name in table.key]
     return " ".join(
         (
@@ -91,6 +91,6 @@ def _merge(table: Table, come: str) -> str:
 
 
 def _text(rows: pl.DataFrame) -> str:
-    r"""Rows as COPY reads them: not as CSV, where a line `\.` is the end of all even inside a field."""
+    r"""Returns rows in COPY's text format; in its CSV format a line `\.` would end the input even inside a field."""
     escaped = pl.col(pl.String).str.replace_many(list(ESCAPES), list(ESCAPES.values()))
     return rows.with_columns(escaped).write_csv(include_header=False, separator="\t", quote_style="never")

@@ -1,4 +1,4 @@
-"""What a person can put right about a store or a file: the message is one sentence for them."""
+"""Errors about a store or a file that a person can put right; each message is one sentence for them."""
 
 
 class StoreError(Exception):
@@ -6,15 +6,15 @@ class StoreError(Exception):
 
 
 class StoreMissing(StoreError):
-    """There is no file where the store is said to be."""
+    """There is no file at the store's address."""
 
 
 class NotAllowed(StoreError):
-    """The name that the store was opened with has no right to do this."""
+    """The database user that the store was opened with has no right to do this."""
 
 
 class StoreConflict(StoreError):
-    """Another transaction came in between; the same again may well succeed."""
+    """Another transaction wrote the same rows; trying again may well succeed."""
 
 
 class OutputError(Exception):

@@ -1,4 +1,4 @@
-"""Rows as lines of CSV, and their order: byte order of the lines, the same wherever rows leave the store."""
+"""Rows as lines of CSV, and their order: all rows leave the store in the byte order of these lines."""
 
 import polars as pl
 
@@ -14,11 +14,11 @@ def _field(name: str, dtype: pl.DataType) -> pl.Expr:
 
 
 def csv_lines(frame: pl.DataFrame) -> pl.Series:
-    """Each row as a line of CSV without its end; a field is quoted only where it must be."""
+    """Returns each row as a line of CSV without its line end; a field is quoted only if it must be."""
     fields = [_field(name, dtype) for name, dtype in frame.schema.items()]
     return frame.select(pl.concat_str(fields, separator=",").alias("line"))["line"]
 
 
 def in_byte_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows in byte order of their lines."""
+    """Returns the rows in byte order of their lines."""
     return frame[csv_lines(frame).arg_sort()]

@@ -1,8 +1,8 @@
-"""What a stream writes: for each totals key, absolute totals since the baseline, under a fencing number.
+"""Writes a stream's figures: for each totals key, absolute totals since the baseline, under a fencing number.
 
-A worker takes the key's next number at its first write after a start, and that write replaces all rows of the key, so
-none that a lost worker left can stay. From then on it writes what has changed. A worker with an older number is
-refused: there is a newer one.
+A worker takes the key's next number at its first write after a start. That write replaces all rows of the key, so none
+that a lost worker left can stay. From then on it writes only what has changed. A worker with an older number is
+refused, because a newer worker has taken its place.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ FRAMES: Final = {LEDGER_CELLS.name: "cells", LEDGER_INTAKE.name: "intake", LEDGE
 
 
 class Fenced(RuntimeError):
-    """A newer worker writes this key; ours has been given up by the runner and must not go on."""
+    """A newer worker writes this key; the runner has given up on ours, which must not go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What one totals key has to say in one transaction.
+    """The rows that one totals key writes in one transaction.
 
     `key` is a source's id, or empty for cells of no source. `fence` is the number that the key was last written under,
     or None to take the next and replace everything. `cells`, `intake` and `rejections` (quarantine rows without
-    provenance) are absolute totals since the baseline, 0 for a row that goes; all are the key's own. `quarantined` are
-    rows with provenance, each kept once however often it comes.
+    provenance) are absolute totals since the baseline, 0 for a row to be deleted; all belong to the key. `quarantined`
+    are rows with provenance, each kept once however often it arrives.
     """
 
     key: str
@@ -54,8 +54,8 @@ class LiveWrite:
     run_id: str
 
     def write(self, portions: Sequence[Portion], now: datetime) -> dict[str, int]:
-        """All portions are written, none or all; gives each key's fencing number. Raises Fenced."""
-        # Two writers take their keys' rows in the same order, so neither waits for the other in a circle.
+        """Writes all portions or none and returns each key's fencing number. Raises Fenced."""
+        # All writers lock their keys' rows in the same order, so that they cannot deadlock.
         ordered = sorted(portions, key=lambda portion: portion.key)
         _require_own_rows(ordered)
         fences = {portion.key: self._fence(portion, now) for portion in ordered}
@@ -71,7 +71,7 @@ class LiveWrite:
         return fences
 
     def _fence(self, portion: Portion, now: datetime) -> int:
-        """The number that the key is written under from now on; others wait for the key until the transaction ends."""
+        """Returns the key's fencing number from now on; locks the key until the transaction ends."""
         if portion.fence is None:
             return self.backend.next_fence(self.connection, self.run_id, portion.key, now)
         ours = (FENCES.c.run_id == self.run_id) & (FENCES.c.key == portion.key) & (FENCES.c.number == portion.fence)
@@ -80,7 +80,7 @@ class LiveWrite:
         return portion.fence
 
     def _replace(self, table: Table, portions: Sequence[Portion]) -> None:
-        """Totals that are not 0 are there, and no others of these keys; rows with provenance stay."""
+        """Replaces all totals of the portions' keys by those that are not 0; rows with provenance stay."""
         stored, keys = STORED[table.name].c, [portion.key for portion in portions]
         totals = sa.and_(stored.run_id == self.run_id, stored[OWNERS[table.name]].in_(keys))
         if table is LEDGER_QUARANTINE:
@@ -89,10 +89,11 @@ class LiveWrite:
         self.backend.replace(self.connection, table, rows, totals)
 
     def _put(self, table: Table, totals: pl.DataFrame) -> None:
-        """Totals stand in place of those of the same keys; 0 leaves none."""
+        """Replaces the totals of the same table keys; deletes those that are 0."""
         value, kept = VALUES[table.name], self._of_run(table, _that_stand(table, totals))
         if table is LEDGER_QUARANTINE:
-            # Without a key of its own. Below 0 where what the baseline rejected is lifted since; readers add the two.
+            # This table has no key. A total is below 0 if a rejection in the baseline has been lifted since; readers
+            # add the two.
             self._delete(table, totals.select("owner", "record_type", "reason_code", "provenance"))
             self.backend.insert(self.connection, table, kept)
         else:
@@ -100,7 +101,7 @@ class LiveWrite:
             self.backend.upsert(self.connection, table, kept)
 
     def _delete(self, table: Table, rows: pl.DataFrame) -> None:
-        """The rows of a table that have such values are not there."""
+        """Deletes the run's rows of a table that have the same values as any of these rows."""
         if rows.is_empty():
             return
         stored = STORED[table.name]
@@ -109,7 +110,7 @@ class LiveWrite:
         self.connection.execute(sa.delete(stored).where(mine), rows.rename(lambda name: f"of_{name}").to_dicts())
 
     def _keep(self, rows: pl.DataFrame) -> None:
-        """Rows with provenance are there once: read again after a restart, a message gives the same rows."""
+        """Keeps each row with provenance once; a message that is read again after a restart makes the same rows."""
         if rows.is_empty():
             return
         distinct = fitted(LEDGER_QUARANTINE, rows.unique(maintain_order=True), "run_id")
@@ -121,7 +122,7 @@ class LiveWrite:
 
 
 def _require_own_rows(portions: Sequence[Portion]) -> None:
-    """Raises ValueError, since it is our fault, for a key that comes twice or rows that are another key's."""
+    """Raises ValueError, since it is our fault, if a key occurs twice or a portion has rows of another key."""
     if len({portion.key for portion in portions}) < len(portions):
         raise ValueError("a key comes twice in one transaction")
     for portion in portions:
@@ -141,7 +142,7 @@ def _that_stand(table: Table, totals: pl.DataFrame) -> pl.DataFrame:
 
 
 def summed(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a baseline and of a stream since then as one ledger: totals added, those that come to 0 left out."""
+    """Returns the rows of a baseline and of a stream since then as one ledger: totals added, zeros removed."""
     if table is LEDGER_QUARANTINE:
         placed = frame.filter(pl.col("provenance") != "")
         return pl.concat([placed, _added(frame.filter(pl.col("provenance") == ""), "rows")])

@@ -1,4 +1,4 @@
-"""From an address to a store, or one sentence that says why not."""
+"""Opens the store at an address, or raises an error of one sentence that says why not."""
 
 import os
 from pathlib import Path
@@ -16,17 +16,18 @@ from pipelines.store.store import Store
 from schemas.addresses import absolute_sqlite, names_a_file, sqlite_path
 
 EXAMPLE = "sqlite:///rollout.db"
-# What an address of PostgreSQL may name by a path.
+# The parameters of a PostgreSQL address whose values are paths.
 FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "passfile")
-# A word that libpq takes in place of a path.
+# A word that libpq accepts in place of a path.
 SYSTEM: Final = "system"
 
 
 def open_store(url: str, create: bool = False) -> Store:
-    """A store whose layout we know. No file is made before the first run is written.
+    """Opens a store and checks its layout. No file is made before the first run is written.
 
-    `url` is such as sqlite:///rollout.db, the plain path of a SQLite file, or postgresql://user@host/database; with
-    `create` the file need not be there yet. Raises StoreError, and StoreMissing where there is none.
+    `url` is an address such as sqlite:///rollout.db, the plain path of a SQLite file, or
+    postgresql://user@host/database; with `create` the file need not exist yet. Raises StoreError, and StoreMissing if
+    there is no store.
     """
     store = Store(_backend(url, create))
     store.require_layout()
@@ -34,7 +35,7 @@ def open_store(url: str, create: bool = False) -> Store:
 
 
 def server(url: str) -> PostgresBackend | None:
-    """The database of PostgreSQL that an address names; None where it names none. Raises StoreError."""
+    """Returns the PostgreSQL database that an address names, None if it names another store. Raises StoreError."""
     return PostgresBackend(_understood(url)) if _names_postgresql(url) else None
 
 
@@ -43,7 +44,7 @@ def _names_postgresql(url: str) -> bool:
 
 
 def absolute(url: str) -> str:
-    """The address that means the same in every working folder; one that names no store stays as it is."""
+    """Returns the address with absolute paths, valid in every working folder; one without a store stays as it is."""
     path = sqlite_path(url)
     if path is not None:
         return absolute_sqlite(path) if names_a_file(path) else url

@@ -1,4 +1,4 @@
-"""The three CSV files for machines: cells, quarantine and intake. LF line ends, rows in byte order, UTF-8.
+"""Writes the three CSV files for machines: cells, quarantine and intake. LF line ends, rows in byte order, UTF-8.
 
 Their columns are fixed, so they carry no notice of what kind of data they hold. A text that a spreadsheet would run as
 a formula has an apostrophe before it (`schemas/spreadsheets.py`).
@@ -29,17 +29,17 @@ NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_cells_csv(cells: pl.DataFrame, path: Path) -> None:
-    """The file holds the cells, columns of CELL_COLUMNS; raises OutputError."""
+    """Writes the cells, with the columns CELL_COLUMNS; raises OutputError."""
     _write(cells.select(CELL_HEADER), path)
 
 
 def write_quarantine_csv(quarantine: pl.DataFrame, path: Path) -> None:
-    """The file holds what was rejected: owner, record_type, reason_code, sentence, provenance, rows; OutputError."""
+    """Writes what was rejected, with the columns QUARANTINE_HEADER; raises OutputError."""
     _write(quarantine.select(QUARANTINE_HEADER), path)
 
 
 def write_intake_csv(intake: pl.DataFrame, path: Path) -> None:
-    """The file holds owner, status, records as `complete_intake` makes them; raises OutputError."""
+    """Writes owner, status and records as `complete_intake` returns them; raises OutputError."""
     _write(complete_intake(intake), path)
 
 
@@ -50,7 +50,7 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 
 def complete_intake(intake: pl.DataFrame) -> pl.DataFrame:
-    """Every owner with all six statuses, 0 included, and `unknown` where it is greater than 0."""
+    """Returns every owner with all six statuses, including zeros, and `unknown` if it is greater than 0."""
     owners = intake.select("owner").unique()
     every = owners.join(pl.DataFrame({"status": INTAKE_STATUSES}), how="cross")
     known = every.join(intake, on=["owner", "status"], how="left").with_columns(pl.col("records").fill_null(0))
@@ -68,7 +68,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 @contextmanager
 def _written_whole(path: Path) -> Generator[BinaryIO]:
-    """A file that takes its name when all is written; a pipe or a terminal is written straight."""
+    """Opens a file that takes its name once all is written; a pipe or a terminal is written directly."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as file:

@@ -1,6 +1,6 @@
-"""All that is PostgreSQL's own: how it is reached, which transactions are opened and what its faults mean.
+"""The PostgreSQL back end: how it is reached, which transactions are opened and what its faults mean.
 
-The tables are made by migrations (infra/postgres), by who may make tables; who writes runs need not.
+Migrations (infra/postgres) make the tables, run by a user who may create tables; the users that write runs need not.
 """
 
 import weakref
@@ -21,23 +21,24 @@ from pipelines.store.settings import StoreEnvironment
 from pipelines.store.tables import STORED
 from schemas.tables import Table
 
-# At most this number of rows are written sooner one by one than through a table of their own.
+# Up to this number, rows are written faster one by one than through a temporary table.
 FEW_ROWS: Final = 50
-# More rows than this are a good part of a table.
+# More rows than this are a good part of a table, so a merge is faster.
 MANY_ROWS: Final = 20_000
 DRIVERS: Final = ("postgresql", "postgresql+psycopg")
 EXAMPLE: Final = "postgresql://user@host/database"
 CONNECT_SECONDS: Final = 10
-# A worker whose machine has gone must not hold up the one that takes its place.
+# A transaction left idle for longer is ended: a worker whose machine is lost must not block its replacement.
 IDLE_SECONDS: Final = 60
-# Any number will do, so long as nobody else in the database takes the same.
+# The advisory lock of writers: any number that no other program in the database uses.
 ONE_WRITER: Final = 0x526F6C6C6F7574
 MIGRATE: Final = "run `rollout store migrate --store URL` with the name of its owner"
 AWAY: Final = "The store {name} cannot be reached, or went away; check that its server runs."
 ENCODING: Final = "UTF8"
 NOT_UTF8: Final = "The store {name} is in a database of the encoding {encoding}; make one with ENCODING 'UTF8'."
 NOT_ALLOWED: Final = "42501"
-# Classes of codes: a connection that failed, a server that ends it, one that lacks something or whose disk fails.
+# SQLSTATE classes and a code: connection failed, server ended it, server short of resources, server's disk failed,
+# transaction idle for too long.
 GONE: Final = ("08", "57", "53", "58", "25P03")
 CONFLICTS: Final = ("40001", "40P01")
 SENTENCES: Final = {
@@ -53,7 +54,7 @@ SENTENCES: Final = {
     "25006": "The store {name} may only be read: its server is a copy of another.",
     NOT_ALLOWED: "The store {name} does not let that name do this; docs/ledger.md says what each role may do.",
 }
-# Before there is a connection the server's answer has words only, and no code.
+# Before there is a connection, the server's answer has words but no code.
 WORDS: Final = (
     ("password", "28P01"),
     ("no pg_hba.conf entry", "28000"),
@@ -68,7 +69,7 @@ WORDS: Final = (
 
 
 class PostgresBackend:
-    """A store in a database of PostgreSQL. Raises StoreError for an address that is not understood."""
+    """A store in a PostgreSQL database. Raises StoreError for an address that is not understood."""
 
     def __init__(self, url: sa.URL) -> None:
         if url.drivername not in DRIVERS or not url.database:
@@ -79,14 +80,14 @@ class PostgresBackend:
         try:
             self._engine = sa.create_engine(
                 url.set(drivername="postgresql+psycopg", password=password),
-                # A connection that a restart of the server has cut is not handed out.
+                # Tests each connection before use: a restart of the server may have cut it.
                 pool_pre_ping=True,
                 pool_size=1,
                 connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "rollout"},
             )
         except ImportError as error:
             raise StoreError("The driver of PostgreSQL is not installed; install the extra `postgresql`.") from error
-        # Before SQLAlchemy asks the server anything, whose answers may be no texts.
+        # Runs before SQLAlchemy's own queries, whose answers may not be valid text in another encoding.
         event.listen(self._engine, "connect", _utf8_only(shown.render_as_string()), insert=True)
         weakref.finalize(self, self._engine.dispose)
 
@@ -97,16 +98,16 @@ class PostgresBackend:
 
     @property
     def remedy(self) -> str:
-        """Its owner can bring it up to date."""
+        """The advice to let the database's owner migrate the store."""
         return MIGRATE
 
     def exists(self) -> bool:
-        """Whether there is a database: there must be one."""
+        """True: a PostgreSQL database has to exist before it can be a store."""
         return True
 
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
-        """One read transaction, which sees what was committed when it began."""
+        """Opens a read transaction, which sees what was committed when it began."""
         with self._faults_as_sentences(), self._engine.connect() as connection:
             reader = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with reader.begin():
@@ -114,7 +115,7 @@ class PostgresBackend:
 
     @contextmanager
     def writing(self, live: bool = False) -> Generator[sa.Connection]:
-        """One write transaction; those of live streams go on beside each other, any other has its turn."""
+        """Opens a write transaction; those of live streams run side by side, other writers are serialised."""
         with self._faults_as_sentences(), self._engine.begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
             if not live:
@@ -123,25 +124,25 @@ class PostgresBackend:
 
     @contextmanager
     def part(self, connection: sa.Connection) -> Generator[None]:
-        """A part of a write transaction, which alone is undone if the name may not do what it does."""
+        """Opens a part of a write transaction; if the user may not do what it does, only this part is undone."""
         with self._faults_as_sentences(), connection.begin_nested():
             yield
 
     def require_ours(self, tables: list[str]) -> None:
-        """Tables of others may stand beside ours, but ours must be there."""
+        """Raises StoreError: the database has no store, and only a migration can make its tables."""
         del tables
         raise StoreError(f"The store {self.name} has no tables of ours yet; {MIGRATE}.")
 
     def make_tables(self, connection: sa.Connection) -> None:
-        """Migrations have made them: `require_ours` refuses a database without."""
+        """Does nothing: migrations make the tables, and `require_ours` refuses a database without them."""
         del connection
 
     def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """All rows are copied into the table."""
+        """Copies rows into the table."""
         copy_rows(connection, table.name, rows)
 
     def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """All rows are in the table; by three ways, each the fastest for a number of rows."""
+        """Inserts rows or replaces those with the same key, in the fastest of three ways for their number."""
         if rows.height <= FEW_ROWS:
             execute(connection, upsertion(table, postgresql.insert, connection.dialect), rows)
         elif rows.height <= MANY_ROWS:
@@ -152,7 +153,7 @@ class PostgresBackend:
     def replace(
         self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
     ) -> None:
-        """All rows are in the table, and no others for which `alone` holds."""
+        """Replaces all of the table's rows for which `alone` holds by these rows."""
         if table.key and rows.height > MANY_ROWS and connection.scalar(sa.select(sa.exists().where(alone))):
             merge_many(connection, table, rows, alone)
             return
@@ -160,7 +161,7 @@ class PostgresBackend:
         self.insert(connection, table, rows)
 
     def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
-        """The key's next fencing number."""
+        """Takes and returns the key's next fencing number."""
         return connection.execute(next_number(run_id, key, now, postgresql.insert)).scalar_one()
 
     @contextmanager
@@ -176,7 +177,7 @@ class PostgresBackend:
             raise refusal from error
 
     def _refusal(self, error: exc.DBAPIError) -> StoreError | None:
-        """What is wrong as one sentence; None where it is our fault."""
+        """Returns the fault as a StoreError of one sentence, None if it is our fault."""
         state = getattr(error.orig, "sqlstate", None)
         if state is None and isinstance(error, exc.OperationalError):
             state = next((code for words, code in WORDS if words in str(error.orig)), GONE[0])
@@ -188,7 +189,7 @@ class PostgresBackend:
 
 
 def _utf8_only(name: str) -> Callable[[Any, object], None]:
-    """What raises StoreError for a new connection to a database whose texts are not UTF-8; it must not hold a store."""
+    """Returns a hook for new connections that raises StoreError if the database's encoding is not UTF-8."""
 
     def require(connection: Any, _record: object) -> None:
         encoding = connection.info.parameter_status("server_encoding")

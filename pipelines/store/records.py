@@ -6,10 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run. Times are UTC; `as_at` is None for a run over all there is.
+    """One run. Times are UTC; `as_at` is None for a run over all records.
 
-    `as_at_basis` says what "received by then" was judged by, `key_id` names the pseudonym key, `inputs` is
-    a JSON text of what was read, `received` counts the records that came in.
+    `as_at_basis` says how "received by then" was judged, `key_id` names the pseudonym key, `inputs` is a JSON text of
+    what was read, `received` counts the records that came in.
     """
 
     run_id: str
@@ -29,7 +29,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """One row of `published_releases`; `published_at` is UTC. `figures` and `changed_figures` count public counts."""
+    """One row of `published_releases`; `published_at` is UTC.
+
+    `figures` and `changed_figures` are the numbers of public counts and of those that changed.
+    """
 
     vintage: str
     title: str

@@ -1,4 +1,4 @@
-"""Frames into tables and back, a slice at a time, so that no more than a slice is ever Python objects."""
+"""Writes frames into tables and reads them back, one slice at a time as Python objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from schemas.tables import LEDGER_CELLS, Table
 
 SLICE_ROWS = 20_000
 ORDERED_BY = 4
-# An INSERT of one of SQLAlchemy's dialects, which share no class that knows ON CONFLICT.
+# The `insert` of a SQLAlchemy dialect; the dialects share no class that knows ON CONFLICT.
 Insert = Callable[[sa.Table], Any]
 POLARS_TYPES: dict[str, type[pl.DataType]] = {"text": pl.String, "integer": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement's text; its parameters go by position or by name."""
+    """The text of a statement, and whether its parameters are positional or named."""
 
     text: str
     positional: bool
 
 
 def schema_of(table: Table, without: str) -> dict[str, type[pl.DataType]]:
-    """Names and types of a table's columns as a frame has them, all but one."""
+    """Returns the names and Polars types of all but one of a table's columns."""
     return {column.name: POLARS_TYPES[column.type] for column in table.columns if column.name != without}
 
 
 def fitted(table: Table, frame: pl.DataFrame, without: str) -> pl.DataFrame:
-    """The frame in the table's columns and types, its rows nearly in the order of the key.
+    """Returns the frame in the table's columns and types, its rows nearly in the order of the key.
 
-    Raises ValueError for other columns, an empty field, a key twice or, among cells, a 0: all of them our fault.
+    Raises ValueError for other columns, an empty field, a repeated key or a cell of value 0: all of them our fault.
     """
     schema = schema_of(table, without)
     if set(frame.columns) != set(schema):
         raise ValueError(f"{table.name} wants the columns {', '.join(schema)}, not {', '.join(frame.columns)}")
     frame = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-    # A frame's texts are UTF-8, so of all that no back end keeps they can only have a NUL.
+    # A frame's texts are valid UTF-8, so the only character in them that a back end may refuse is NUL.
     frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", NUL, literal=True))
     if any(frame.null_count().row(0)):
         raise ValueError(f"{table.name} has a row with an empty field")
@@ -54,7 +54,7 @@ def fitted(table: Table, frame: pl.DataFrame, without: str) -> pl.DataFrame:
 
 
 def _nearly_in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Rows by the first columns of their key: rows that lie together in the table are then written together."""
+    """Sorts rows by the first columns of their key, so that neighbours in the table are written together."""
     if not key:
         return frame
     orders = {name: pl.Enum(frame[name].unique().sort()) for name in key}
@@ -62,7 +62,7 @@ def _nearly_in_order(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
 
 
 def with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.DataFrame:
-    """A fitted frame in all columns of its table; `first` is a column's name and the value all rows have in it."""
+    """Returns a fitted frame in all columns of its table; `first` is the missing column's name and its one value."""
     name, value = first
     return frame.select(pl.lit(value).alias(name), pl.all()).select(table.column_names)
 
@@ -70,32 +70,32 @@ def with_first(table: Table, first: tuple[str, str], frame: pl.DataFrame) -> pl.
 def execute(connection: sa.Connection, statement: Statement, rows: pl.DataFrame) -> None:
     """Executes a statement for every row, a slice at a time."""
     for part in rows.iter_slices(SLICE_ROWS):
-        # Past SQLAlchemy's own handling of parameters, which costs several times the insert.
+        # Bypasses SQLAlchemy's handling of parameters, which takes several times as long as the insert.
         connection.exec_driver_sql(statement.text, part.rows() if statement.positional else part.to_dicts())
 
 
 @cache
 def insertion(table: Table, dialect: sa.Dialect) -> Statement:
-    """What inserts a row."""
+    """Returns the statement that inserts a row."""
     compiled = sa.insert(STORED[table.name]).compile(dialect=dialect)
     return Statement(str(compiled), dialect.positional)
 
 
 @cache
 def upsertion(table: Table, insert: Insert, dialect: sa.Dialect) -> Statement:
-    """What inserts a row or replaces the one with its key; `insert` is the dialect's own."""
+    """Returns the statement that inserts a row or replaces the one with its key; `insert` is the dialect's own."""
     upsert = or_replaced(table, insert(STORED[table.name]))
     return Statement(str(upsert.compile(dialect=dialect, column_keys=table.column_names)), dialect.positional)
 
 
 def or_replaced(table: Table, inserted: Any) -> sa.Insert:
-    """An insertion in one of the dialects that takes the place of a row with the same key."""
+    """Returns a dialect's insertion with a clause that replaces a row of the same key."""
     others = {name: inserted.excluded[name] for name in table.column_names if name not in table.key}
     return inserted.on_conflict_do_update(index_elements=table.key, set_=others)
 
 
 def next_number(run_id: str, key: str, now: datetime, insert: Insert) -> sa.Executable:
-    """What takes the next fencing number of a key and gives it; others wait for the key until the transaction ends."""
+    """Returns the statement that takes a key's next fencing number; it locks the key until the transaction ends."""
     first = insert(FENCES).values(run_id=run_id, key=key, number=1, written_at=now)
     next_one = {"number": FENCES.c.number + 1, "written_at": now}
     taken = first.on_conflict_do_update(index_elements=["run_id", "key"], set_=next_one)
@@ -105,12 +105,12 @@ def next_number(run_id: str, key: str, now: datetime, insert: Insert) -> sa.Exec
 def read_rows(
     connection: sa.Connection, table: Table, first: tuple[str, str], *further: sa.ColumnElement[bool]
 ) -> pl.DataFrame:
-    """The rows of a table that have a value in a column, without that column; `further` conditions narrow it."""
+    """Reads the rows that have a value in a column (`first`), without that column; `further` conditions narrow them."""
     name, value = first
     schema = schema_of(table, name)
     stored = STORED[table.name]
     query = sa.select(*(stored.c[column] for column in schema)).where(stored.c[name] == value, *further)
-    # On the query: options of a connection stay, and with these every later statement would ask for a server's cursor.
+    # Set on the query only: on the connection, it would make every later statement use a server-side cursor.
     rows = connection.execute(query.execution_options(yield_per=SLICE_ROWS))
     parts = (pl.DataFrame(list(map(tuple, part)), schema=schema, orient="row") for part in rows.partitions())
     return pl.concat([pl.DataFrame(schema=schema), *parts])

@@ -1,7 +1,7 @@
-"""What a store keeps of runs: headers, which of them is current, and the rows of those that are kept.
+"""Runs in a store: their headers, which of them is current, and the rows of those that are kept.
 
-Retention: the rows of the current run and of the one before it are kept, and of the runs that these go on from; of
-older runs only the header. Older rows go in the transaction that writes a run.
+Retention: the rows of the current run, of the one before it and of the runs that these go on from are kept; of older
+runs only the header is. The transaction that writes a run deletes older rows.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,32 +18,32 @@ from schemas.tables import Table
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The current run and the one before it; None where there is none."""
+    """The current run and the one before it, None if there is none."""
 
     current: str | None = None
     former: str | None = None
 
 
 def kept(connection: sa.Connection) -> Kept:
-    """The runs whose own rows are kept."""
+    """Returns the current run and the one before it."""
     row = connection.execute(sa.select(CURRENT_RUN.c.run_id, CURRENT_RUN.c.former_run_id)).one_or_none()
     return Kept(*row) if row else Kept()
 
 
 def header(connection: sa.Connection, run_id: str) -> RunRecord:
-    """The header of a run that there is."""
+    """Returns the header of a run, which must exist."""
     row = connection.execute(sa.select(RUNS).where(RUNS.c.run_id == run_id)).one()
     return RunRecord(**row._asdict())
 
 
 def headers(connection: sa.Connection) -> tuple[RunRecord, ...]:
-    """The headers of all runs, oldest first."""
+    """Returns the headers of all runs, oldest first."""
     rows = connection.execute(sa.select(RUNS).order_by(RUNS.c.finished_at, RUNS.c.run_id))
     return tuple(RunRecord(**row._asdict()) for row in rows)
 
 
 def enter(connection: sa.Connection, run: RunRecord) -> None:
-    """A new run is the current one."""
+    """Writes the header of a new run and makes it the current one."""
     former = kept(connection).current
     connection.execute(sa.insert(RUNS), asdict(run))
     connection.execute(sa.delete(CURRENT_RUN))
@@ -51,25 +51,25 @@ def enter(connection: sa.Connection, run: RunRecord) -> None:
 
 
 def baseline(connection: sa.Connection, run_id: str) -> str | None:
-    """The run that a stream's run went on from, if any."""
+    """Returns the run that a stream's run goes on from, if any."""
     return connection.scalar(sa.select(STREAMS.c.baseline_run_id).where(STREAMS.c.run_id == run_id))
 
 
 def kept_runs(connection: sa.Connection) -> set[str]:
-    """The runs whose rows are kept: the current one, the former, and what either goes on from."""
+    """Returns the runs whose rows are kept: the current one, the former one, and those that either goes on from."""
     both = kept(connection)
     named = {run_id for run_id in (both.current, both.former) if run_id is not None}
     return named | {run_id for run_id in (baseline(connection, one) for one in named) if run_id is not None}
 
 
 def forget_older(connection: sa.Connection, table: Table) -> None:
-    """A table has no rows of runs that are not kept."""
+    """Deletes a table's rows of runs that are not kept."""
     stored = STORED[table.name]
     connection.execute(sa.delete(stored).where(stored.c.run_id.not_in(kept_runs(connection))))
 
 
 def rows_of(connection: sa.Connection, table: Table, run_id: str, *further: sa.ColumnElement[bool]) -> pl.DataFrame:
-    """The rows of a run; of a stream's, those of its baseline with them."""
+    """Returns the rows of a run; for a stream's run, summed with those of its baseline."""
     rows = read_rows(connection, table, ("run_id", run_id), *further)
     before = baseline(connection, run_id)
     if before is None:

@@ -1,4 +1,4 @@
-"""The store's password, where its address does not hold one."""
+"""The store's password from the environment, for an address without one."""
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -10,7 +10,7 @@ from schemas.addresses import sqlite_path
 
 
 class StoreEnvironment(BaseSettings):
-    """Settings by their names: ROLLOUT_STORE_PASSWORD or ROLLOUT_STORE_PASSWORD_FILE; PGPASSWORD works too."""
+    """The settings ROLLOUT_STORE_PASSWORD and ROLLOUT_STORE_PASSWORD_FILE; PGPASSWORD works too."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_STORE_")
 
@@ -18,7 +18,7 @@ class StoreEnvironment(BaseSettings):
     password_file: AbsolutePath | None = None
 
     def secret(self) -> str | None:
-        """The password, if there is one. Raises StoreError where its file cannot be read."""
+        """Returns the password, if there is one. Raises StoreError if its file cannot be read."""
         if self.password is not None:
             return self.password.get_secret_value()
         if self.password_file is None:
@@ -30,7 +30,7 @@ class StoreEnvironment(BaseSettings):
 
 
 def with_password(address: str) -> str:
-    """The store's address with the password that the environment holds, for workers that do not share it."""
+    """Returns the store's address with the environment's password, for workers without that environment."""
     secret = None if sqlite_path(address) is not None else StoreEnvironment().secret()
     if secret is None:
         return address

@@ -1,8 +1,8 @@
-"""All that is SQLite's own: how the file is opened, how it is locked and what its faults mean.
+"""The SQLite back end: how the file is opened, how it is locked and what its faults mean.
 
 While a run is written, and as long as a stream is live, the file keeps a write-ahead log, so that readers (the
-dashboard opens the file read-only) go on seeing what stood before and a killed writer leaves them nothing to repair.
-At rest it goes back to one plain file, which can be copied, and read from a folder in which nothing may be written.
+dashboard opens the file read-only) still see the former state and a killed writer leaves them nothing to repair.
+At rest it is one plain file again, which can be copied, and read from a folder without write permission.
 """
 
 import os
@@ -24,7 +24,7 @@ from pipelines.store.tables import LAYOUT, METADATA, STORE_VERSION, STORED
 from schemas.tables import Table
 
 BUSY_SECONDS = 30.0
-# Bounds the memory of a run's transaction; pages beyond it go to the log.
+# Bounds the memory of a run's transaction; further pages go to the log.
 CACHE_KIB = 65_536
 LIVE = "SELECT 1 FROM streams WHERE live"
 PRIMARY_CODE = 0xFF
@@ -48,7 +48,7 @@ def _primary_code(error: BaseException | None) -> int:
 
 
 class SqliteBackend:
-    """A store in one file; `create` lets the first write make it."""
+    """A store in one file; with `create` the first write may make the file."""
 
     def __init__(self, path: Path, create: bool) -> None:
         self._path = path
@@ -58,27 +58,27 @@ class SqliteBackend:
 
     @property
     def name(self) -> str:
-        """The file's path as it was given."""
+        """The path of the file, as it was given."""
         return str(self._path)
 
     @property
     def remedy(self) -> str:
-        """What is in it can be counted again."""
+        """The advice to run again: the contents can be counted again."""
         return "run again into a new one"
 
     def exists(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         return self._path.exists()
 
     @contextmanager
     def reading(self) -> Generator[sa.Connection]:
-        """One read transaction on a file that must be there."""
+        """Opens a read transaction on the file, which must exist."""
         with self._faults_as_sentences(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self, live: bool = False) -> Generator[sa.Connection]:
-        """One write transaction; other writers wait for its end, readers do not."""
+        """Opens a write transaction; other writers wait for its end, readers do not."""
         with self._faults_as_sentences(), self._gone_if_new_and_empty():
             with self._writer.begin() as connection:
                 self._require_in_place()
@@ -88,48 +88,48 @@ class SqliteBackend:
 
     @contextmanager
     def part(self, connection: sa.Connection) -> Generator[None]:
-        """A part of a write transaction; what it meets, such as a full disk, ends the whole."""
+        """Opens a part of a write transaction; a fault in it, such as a full disk, ends the whole transaction."""
         del connection
         yield
 
     def require_ours(self, tables: list[str]) -> None:
-        """There is no table at all: that is what a killed first run may leave."""
+        """Raises StoreError unless the database is empty, as a killed first run may leave it."""
         if tables:
             raise StoreError(f"{self.name} is a database, but not a store that this program wrote.")
 
     def make_tables(self, connection: sa.Connection) -> None:
-        """The file has all tables."""
+        """Creates all tables and writes the number of their layout."""
         METADATA.create_all(connection)
         connection.execute(sa.insert(STORE_VERSION), {"number": LAYOUT})
 
     def insert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """All rows are in the table."""
+        """Inserts rows into the table."""
         execute(connection, insertion(table, connection.dialect), rows)
 
     def upsert(self, connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
-        """All rows are in the table."""
+        """Inserts rows or replaces those with the same key."""
         execute(connection, upsertion(table, sqlite.insert, connection.dialect), rows)
 
     def replace(
         self, connection: sa.Connection, table: Table, rows: pl.DataFrame, alone: sa.ColumnElement[bool]
     ) -> None:
-        """All rows are in the table, and no others for which `alone` holds."""
+        """Replaces all of the table's rows for which `alone` holds by these rows."""
         connection.execute(sa.delete(STORED[table.name]).where(alone))
         self.insert(connection, table, rows)
 
     def next_fence(self, connection: sa.Connection, run_id: str, key: str, now: datetime) -> int:
-        """The key's next fencing number."""
+        """Takes and returns the key's next fencing number."""
         return connection.execute(next_number(run_id, key, now, sqlite.insert)).scalar_one()
 
     def _engine(self, connect: Callable[[], sqlite3.Connection], begin: str) -> sa.Engine:
-        # No pool: a connection that lies idle would keep the file from being settled.
+        # No pool: an idle connection would keep the file in write-ahead mode.
         engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
     def _connect(self, mode: str = "rw") -> sqlite3.Connection:
-        # mode=rw never makes a file, and falls back to reading where writing is not allowed. isolation_level None
-        # leaves it to SQLAlchemy's "begin" to open the transaction.
+        # mode=rw never makes a file, and falls back to read-only if writing is not allowed. isolation_level None
+        # leaves it to the listener for SQLAlchemy's "begin" to open the transaction.
         address = f"file:{quote(os.fsencode(self._path.absolute()))}?mode={mode}"
         return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
 
@@ -148,7 +148,7 @@ class SqliteBackend:
 
     @contextmanager
     def _gone_if_new_and_empty(self) -> Generator[None]:
-        """After an exception a file that was not there before is not there, unless somebody else has filled it."""
+        """After an exception, deletes a file that did not exist before, unless another program has filled it."""
         was_there = self._path.exists()
         try:
             yield
@@ -159,22 +159,22 @@ class SqliteBackend:
 
     def _unlink_if_empty(self) -> None:
         with closing(self._connect()) as connection, suppress(sqlite3.Error):
-            # Whoever waits for the lock looks, when it has it, whether the file is still in its place.
+            # A writer that waits for this lock checks afterwards that the file still exists (_require_in_place).
             connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("BEGIN EXCLUSIVE")
             if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
                 self._path.unlink()
 
     def _require_in_place(self) -> None:
-        """The file that is locked is in its place: another's failed first run takes away what it made."""
+        """Raises StoreError if the file has been deleted, as another program's failed first run does."""
         if not self._path.exists():
             raise StoreError(f"The store {self.name} was taken away as it was opened; try again.")
 
     def _settle(self) -> None:
-        """Back to one plain file, unless somebody has it open (or there is no room): then the next writer tries."""
+        """Leaves one plain file; if it is open elsewhere or the disk is full, the next writer tries again."""
         with closing(self._connect()) as connection:
             try:
-                # As long as a stream is live the next transaction is never far.
+                # A live stream soon writes again, so the file stays in write-ahead mode.
                 if connection.execute(LIVE).fetchone() is None:
                     connection.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.OperationalError as error:

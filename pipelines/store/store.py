@@ -1,7 +1,7 @@
-"""A store of runs: what a run counted is written whole or not at all, and read as it stood at one moment.
+"""The store of runs: a run's figures are written whole or not at all, and read as they stood at one moment.
 
-What is kept of runs, streams and releases is said in `runs.py`, `streams.py` and `releases.py`; here are the
-transactions in which it is read and written.
+`runs.py`, `streams.py` and `releases.py` say what is kept of runs, streams and releases; this module has the
+transactions in which that is read and written.
 """
 
 from collections.abc import Generator, Sequence
@@ -31,12 +31,12 @@ from pipelines.store.streams import begin, end, is_live, last_write, live_run, r
 from pipelines.store.tables import LAYOUT, STORE_VERSION, STORED
 from schemas.tables import LEDGER_CELLS, LEDGER_INTAKE, LEDGER_QUARANTINE, LEDGER_TABLES, Table
 
-# How many times in all a transaction is tried that deadlocks end.
+# How many times in all a transaction is tried if it ends in conflicts.
 TRIES: Final = 5
 
 
 class Store:
-    """Runs and published tables in one database; every fault that a person can put right is a StoreError."""
+    """Runs and published tables in one database. Raises StoreError for every fault that a person can put right."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -44,22 +44,22 @@ class Store:
 
     @property
     def name(self) -> str:
-        """How messages name the store."""
+        """The store's name for messages."""
         return self._backend.name
 
     def require_layout(self) -> None:
-        """Raises StoreError where there is a database, but not one of our layout."""
+        """Raises StoreError if the database exists but does not have our layout."""
         if self._backend.exists():
             with self._backend.reading() as connection:
                 self._has_tables(connection)
 
     def current_run(self) -> RunRecord:
-        """The header of the run that readers see; raises StoreError where there is none yet."""
+        """Returns the header of the current run; raises StoreError if there is none yet."""
         with self._reading() as connection:
             return header(connection, self._wanted(connection, None))
 
     def runs(self) -> tuple[RunRecord, ...]:
-        """The headers of all runs ever written, oldest first."""
+        """Returns the headers of all runs ever written, oldest first; raises StoreError if there is none yet."""
         with self._reading() as connection:
             found = headers(connection)
         if not found:
@@ -67,26 +67,26 @@ class Store:
         return found
 
     def cells(self, run_id: str | None = None, measures: Sequence[str] = ()) -> pl.DataFrame:
-        """The cells of a run, the current one by default: CELL_COLUMNS, in byte order of their CSV lines.
+        """Returns the cells of a run, by default the current one: CELL_COLUMNS, in byte order of their CSV lines.
 
-        With `measures`, the cells of these only.
+        With `measures`, only the cells of these measures.
         """
         column = STORED[LEDGER_CELLS.name].c.measure
         return self._ledger(LEDGER_CELLS, run_id, *([column.in_(measures)] if measures else []))
 
     def intake(self, run_id: str | None = None) -> pl.DataFrame:
-        """What became of each owner's records: owner, status, records, in byte order of their CSV lines."""
+        """Returns what became of each owner's records: owner, status, records, in byte order of their CSV lines."""
         return self._ledger(LEDGER_INTAKE, run_id)
 
     def quarantine(self, run_id: str | None = None) -> pl.DataFrame:
-        """What was rejected and why: LEDGER_QUARANTINE without the run, in byte order of its CSV lines."""
+        """Returns what was rejected and why: LEDGER_QUARANTINE without run_id, in byte order of its CSV lines."""
         return self._ledger(LEDGER_QUARANTINE, run_id)
 
     def write_run(self, run: RunRecord, cells: pl.DataFrame, intake: pl.DataFrame, quarantine: pl.DataFrame) -> None:
-        """The run is the current one, with all its rows; or, after an exception or a kill, nothing has changed.
+        """Writes a run with all its rows and makes it the current one; an exception or a kill leaves nothing of it.
 
-        Frames have the columns of the ledger tables without run_id. Raises StoreError, and ValueError for rows that
-        cannot be right (see `fitted`).
+        Frames have the columns of the ledger tables without run_id. Raises StoreError, and ValueError for impossible
+        rows (see `fitted`).
         """
         frames = {
             table: fitted(table, frame, "run_id")
@@ -100,7 +100,7 @@ class Store:
                 self._backend.insert(connection, table, with_first(table, ("run_id", run.run_id), frame))
 
     def write_release(self, release: ReleaseRecord, stock: pl.DataFrame, installations: pl.DataFrame) -> None:
-        """The release stands in the published tables in place of any former one of its vintage, or nothing changed.
+        """Writes a release into the published tables, in place of any former one of its vintage, all or nothing.
 
         Frames have the columns of published_stock and published_installations without vintage.
         """
@@ -109,28 +109,28 @@ class Store:
             replace_release(self._backend, connection, release, frames)
 
     def write_vintage(self, record: VintageRecord, cells: pl.DataFrame, figures: pl.DataFrame) -> None:
-        """Keeps a vintage with its exact cells and public figures. Raises StoreError if there is one of its name."""
+        """Writes a vintage with its exact cells and public figures. Raises StoreError if that vintage exists."""
         with self._writing() as connection:
             if any(one.vintage == record.vintage for one in vintages(connection)):
                 raise StoreError(f"The store {self.name} has a release {record.vintage} already; it never changes.")
             keep_vintage(connection, record, cells, figures)
 
     def forget_release(self, vintage: str) -> None:
-        """Deletes a release from the published tables, such as a draft that a release takes the place of."""
+        """Deletes a release from the published tables, such as a draft that a release replaces."""
         with self._writing() as connection:
             forget_release(connection, vintage)
 
     def vintages(self) -> tuple[VintageRecord, ...]:
-        """The releases that were made, in that order."""
+        """Returns the vintages in the order in which they were made."""
         with self._reading() as connection:
             return vintages(connection)
 
     def vintage_cells(self, vintage: str) -> pl.DataFrame:
-        """The exact cells that a release was made from: CELL_COLUMNS. Raises StoreError for an unknown release."""
+        """Returns the exact cells that a release was made from: CELL_COLUMNS. Raises StoreError if it is unknown."""
         return self._vintage_frame(vintage, "cells")
 
     def vintage_figures(self, vintage: str) -> pl.DataFrame:
-        """The public counts of a release. Raises StoreError for an unknown release."""
+        """Returns the public counts of a release. Raises StoreError if it is unknown."""
         return self._vintage_frame(vintage, "figures")
 
     def _vintage_frame(self, vintage: str, name: str) -> pl.DataFrame:
@@ -144,7 +144,7 @@ class Store:
 
     @contextmanager
     def together(self) -> Generator[None]:
-        """All that is written within is written in one transaction; what is read within is as it will stand."""
+        """Joins all writes within it into one transaction; reads within it see those writes."""
         with self._writing() as connection:
             self._joint = connection
             try:
@@ -153,30 +153,30 @@ class Store:
                 self._joint = None
 
     def standing(self, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Cells and intake of a run as they stood at one moment."""
+        """Returns the cells and the intake of a run as they stood at one moment."""
         with self._reading() as connection:
             wanted = self._wanted(connection, run_id)
             return rows_of(connection, LEDGER_CELLS, wanted), rows_of(connection, LEDGER_INTAKE, wanted)
 
     def cells_written(self, run_id: str) -> int:
-        """How many cells a run has by itself, those of its baseline not counted."""
+        """Returns the number of a run's own cells, without those of its baseline."""
         cells = STORED[LEDGER_CELLS.name]
         with self._reading() as connection:
             wanted = sa.select(sa.func.count()).select_from(cells).where(cells.c.run_id == run_id)
             return connection.scalar(wanted) or 0
 
     def begin_stream(self, run: RunRecord, goes_on_from: str | None) -> None:
-        """The run of a stream is the current one and live; its figures are its own and those of the run before it.
+        """Makes a stream's run current and live; its figures are added to those of `goes_on_from`, its baseline.
 
-        Raises StoreError where another stream is live, rows of `goes_on_from` are not kept, or that is a stream's run.
+        Raises StoreError if another stream is live, the rows of `goes_on_from` are not kept, or that is a stream's run.
         """
         with self._writing() as connection:
             begin(connection, self.name, run, goes_on_from)
 
     def write_portions(self, run_id: str, portions: Sequence[Portion]) -> dict[str, int]:
-        """A live stream's portions are written in one transaction; gives each key's fencing number.
+        """Writes a live stream's portions in one transaction and returns each key's fencing number.
 
-        Raises Fenced where a newer worker writes a key or the stream is over, and StoreError.
+        Raises Fenced if a newer worker writes a key or the stream is over, and StoreError.
         """
         for _ in range(TRIES - 1):
             try:
@@ -194,12 +194,12 @@ class Store:
             return LiveWrite(self._backend, connection, run_id).write(portions, datetime.now(UTC))
 
     def end_stream(self, run_id: str) -> None:
-        """The stream's run is not live any more; its figures stand."""
+        """Marks a stream's run as no longer live; its figures stay."""
         with self._writing() as connection:
             end(connection, run_id)
 
     def resume_stream(self, run_id: str) -> None:
-        """The run of a stream that was ended is live again; raises StoreError where it is not the current run."""
+        """Marks the run of a stream that was ended as live again; raises StoreError if it is not the current run."""
         with self._writing() as connection:
             resume(connection, self.name, run_id)
 
@@ -211,7 +211,7 @@ class Store:
             return self._has_tables(connection) and run_id in kept_runs(connection)
 
     def live_stream(self) -> RunRecord | None:
-        """The run of the stream that is live, if any."""
+        """Returns the run of the live stream, if any."""
         if not self._backend.exists():
             return None
         with self._backend.reading() as connection:
@@ -219,12 +219,12 @@ class Store:
             return None if run_id is None else header(connection, run_id)
 
     def baseline_of(self, run_id: str) -> str | None:
-        """The run that a stream's run went on from, if any."""
+        """Returns the run that a stream's run goes on from, if any."""
         with self._reading() as connection:
             return baseline(connection, run_id)
 
     def last_write(self, run_id: str) -> datetime | None:
-        """When a stream last wrote anything; None before it has."""
+        """Returns when a stream last wrote anything, None if it has not yet."""
         with self._reading() as connection:
             return last_write(connection, run_id)
 
@@ -257,7 +257,7 @@ class Store:
             yield connection
 
     def _has_tables(self, connection: sa.Connection) -> bool:
-        """False for a database that a first write makes a store; raises StoreError for one of another layout."""
+        """Whether the database has the store's tables; raises StoreError for another layout or a database of others."""
         tables = sa.inspect(connection).get_table_names()
         if STORE_VERSION.name not in tables:
             self._backend.require_ours(tables)

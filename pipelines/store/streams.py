@@ -1,4 +1,4 @@
-"""What a store keeps of streams: which run is a stream's, what it goes on from, and whether it is live."""
+"""Streams in a store: which run is a stream's, which run it goes on from, and whether it is live."""
 
 from datetime import datetime
 from typing import Final
@@ -15,12 +15,12 @@ STREAM: Final = "stream"
 
 
 def live_run(connection: sa.Connection) -> str | None:
-    """The run of the stream that is live, if any."""
+    """Returns the run of the live stream, if any."""
     return connection.scalar(sa.select(STREAMS.c.run_id).where(STREAMS.c.live))
 
 
 def refuse_while_live(connection: sa.Connection, store: str) -> None:
-    """Raises StoreError where a stream is live in the store of a name."""
+    """Raises StoreError if a stream is live; `store` is the store's name for the message."""
     live = live_run(connection)
     if live is not None:
         raise StoreError(
@@ -29,7 +29,7 @@ def refuse_while_live(connection: sa.Connection, store: str) -> None:
 
 
 def begin(connection: sa.Connection, store: str, run: RunRecord, goes_on_from: str | None) -> None:
-    """A stream's run is the current one and live. Raises StoreError, see `Store.begin_stream`."""
+    """Makes a stream's run the current one and live. Raises StoreError, see `Store.begin_stream`."""
     refuse_while_live(connection, store)
     if goes_on_from is not None and goes_on_from not in kept_runs(connection):
         raise StoreError(f"The store {store} keeps no rows of a run {goes_on_from} for a stream to go on from.")
@@ -43,12 +43,12 @@ def begin(connection: sa.Connection, store: str, run: RunRecord, goes_on_from: s
 
 
 def end(connection: sa.Connection, run_id: str) -> None:
-    """The stream of a run is not live."""
+    """Marks the stream of a run as not live."""
     connection.execute(sa.update(STREAMS).where(STREAMS.c.run_id == run_id).values(live=False))
 
 
 def resume(connection: sa.Connection, store: str, run_id: str) -> None:
-    """The stream of a run is live again. Raises StoreError where that is not the current run."""
+    """Marks the stream of a run as live again. Raises StoreError if another stream is live or it is not current."""
     refuse_while_live(connection, store)
     if kept(connection).current != run_id:
         raise StoreError(f"The store {store} has another current run than {run_id}; start a new stream.")
@@ -56,12 +56,12 @@ def resume(connection: sa.Connection, store: str, run_id: str) -> None:
 
 
 def is_live(connection: sa.Connection, run_id: str) -> bool:
-    """Whether a run's stream is live; who ends it waits until our transaction ends."""
+    """Whether a run's stream is live; a lock keeps the stream from being ended until the transaction ends."""
     live = sa.select(STREAMS.c.live).where(STREAMS.c.run_id == run_id).with_for_update(read=True)
     return bool(connection.scalar(live))
 
 
 def last_write(connection: sa.Connection, run_id: str) -> datetime | None:
-    """When a stream last wrote anything; None before it has."""
+    """Returns when a stream last wrote anything, None if it has not yet."""
     newest = sa.select(sa.func.max(FENCES.c.written_at, type_=UtcDateTime)).where(FENCES.c.run_id == run_id)
     return connection.scalar(newest)

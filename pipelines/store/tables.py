@@ -1,6 +1,6 @@
 """The tables of a store in SQLAlchemy, made from `schemas.tables`; every back end shares them.
 
-The code lists of `schemas.codes` are CHECK constraints, so that a wrong word cannot get in by another door.
+The code lists of `schemas.codes` are CHECK constraints, so that no other program can insert a wrong word.
 The empty string stands for a dimension that a measure does not have.
 """
 
@@ -14,7 +14,7 @@ from schemas.tables import LEDGER_TABLES, PUBLISHED_TABLES, RELEASE_VINTAGES, Co
 
 LAYOUT: Final = 3
 UNKNOWN_STATUS: Final = "unknown"
-# What stands for a NUL in a text.
+# Replaces a NUL in a text.
 NUL: Final = r"\x00"
 CODE_LISTS: Final = {
     "fuel": codes.FUELS,
@@ -29,14 +29,14 @@ CODE_LISTS: Final = {
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment: aware on our side, stored in UTC. A naive datetime is our fault and raises."""
+    """A moment: an aware datetime in Python, stored in UTC. Raises ValueError for a naive datetime, our fault."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment in UTC."""
-        del dialect  # all keep it alike
+        """Returns the moment in UTC."""
+        del dialect  # the same for all
         if value is None:
             return None
         if value.tzinfo is None:
@@ -44,30 +44,30 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment, aware, in UTC."""
-        del dialect  # all keep it alike
+        """Returns the moment as an aware datetime in UTC."""
+        del dialect  # the same for all
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def storable(text: str) -> str:
-    r"""The text as both back ends keep it: a NUL and a lone surrogate, which PostgreSQL takes in no text, by name.
+    r"""Returns the text as both back ends keep it: NULs and lone surrogates, which PostgreSQL refuses, are escaped.
 
-    They stand as `\x00` and `\udc80`.
+    The escapes look like `\x00` and `\udc80`.
     """
     return text.replace("\0", NUL).encode("utf-8", "backslashreplace").decode()
 
 
 class StoredText(sa.types.TypeDecorator[str]):
-    """A text, kept as `storable` makes it."""
+    """A text, stored as `storable` returns it."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """The text as it is kept."""
-        del dialect  # all keep it alike
+        """Returns the text as it is stored."""
+        del dialect  # the same for all
         return None if value is None else storable(value)
 
 
@@ -85,7 +85,7 @@ def _column(column: Column, key: tuple[str, ...]) -> sa.Column[Any]:
 
 
 def _is_code(name: str) -> sa.ColumnElement[bool]:
-    # Not IN: SQLite builds the set behind it again for every row, which made a run's insert three times as slow.
+    # No IN: SQLite would build its set again for every row, which made a run's insert three times as slow.
     return sa.or_(*(sa.column(name) == code for code in (*CODE_LISTS[name], "")))
 
 
@@ -99,8 +99,8 @@ def _checks(table: Table) -> list[sa.CheckConstraint]:
 
 def _stored(table: Table) -> sa.Table:
     columns = [_column(column, table.key) for column in table.columns]
-    # The key holds nearly all of a row, and rows are read by its first columns (a run, or a vintage and its
-    # quarters): SQLite keeps such a table once, in the key's order, and needs no further index.
+    # The key is nearly all of a row, and rows are read by its first columns (a run, or a vintage and its quarters).
+    # Without a rowid, SQLite keeps such a table in the key's order and needs no further index.
     return sa.Table(table.name, METADATA, *columns, *_checks(table), sqlite_with_rowid=not table.key)
 
 
@@ -128,7 +128,7 @@ RUNS: Final = sa.Table(
     sa.Column("inputs", StoredText, nullable=False),
     sa.Column("received", sa.BigInteger, nullable=False),
 )
-# The rows of the former run are kept, so that who reads while the switch is made comes to the end of it.
+# The rows of the former run are kept, so that a reader that began before the change can finish.
 CURRENT_RUN: Final = sa.Table(
     "current_run",
     METADATA,

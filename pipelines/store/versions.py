@@ -1,4 +1,4 @@
-"""Which rules, schemas and code made a figure: short names that are kept with every run."""
+"""The versions of the rules, schemas and code that made a figure: short names that are kept with every run."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ _LENGTH = 12
 
 
 def rule_version() -> str:
-    """A digest of all suites: it changes when any rule changes."""
+    """Returns a digest of all suites, which changes whenever a rule changes."""
     text = json.dumps({name: suite_json(name) for name in {rule.suite for rule in rules()}}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
 def schema_version() -> str:
-    """A digest of the current schemas' fingerprints."""
+    """Returns a digest of the current schemas' fingerprints."""
     prints = b"".join(schema.fingerprint for schema in registry.current().values())
     return hashlib.sha256(prints).hexdigest()[:_LENGTH]
 
 
 def code_version() -> str:
-    """The version of the installed program."""
+    """Returns the version of the installed program."""
     return metadata.version("smart-meter-rollout")

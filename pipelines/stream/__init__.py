@@ -1,1 +1,1 @@
-"""The stream on Flink, from the log to the ledger: one step a module, and what a worker and a key keep."""
+"""The stream on Flink, from the log to the ledger: one module for each step, and the state of workers and keys."""

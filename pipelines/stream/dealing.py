@@ -1,7 +1,7 @@
-"""Numbers for shards, and for the totals of sources, by which Flink deals them evenly to its subtasks.
+"""Chooses key numbers for shards and for sources' totals, so that Flink deals them evenly to its subtasks.
 
-Flink gives a key to a subtask by a hash of the key's bytes, so of eight shards under their plain numbers two would go
-to one worker and six to the other. Only the balance hangs on this: any numbers give the same cells.
+Flink assigns a key to a subtask by a hash of the key's bytes: with their plain numbers as keys, two of eight shards
+would go to one worker and six to the other. Only the balance depends on this: any numbers lead to the same cells.
 """
 
 import functools
@@ -9,14 +9,14 @@ from typing import Final
 
 from pipelines.events.columns import SOURCE_CODES
 
-# Between how many Flink deals: its parallelism, as infra/flink/options.py sets it.
+# The number of subtasks: Flink's parallelism, as infra/flink/options.py sets it.
 SUBTASKS: Final = 2
 _WORD: Final = 0xFFFFFFFF
 
 
 @functools.cache
 def keys_of(shards: int, subtasks: int = SUBTASKS) -> tuple[int, ...]:
-    """The key of each shard: the first of `shard`, `shard + shards`, … that goes to the shard's turn of subtasks."""
+    """Returns each shard's key: the first of `shard`, `shard + shards`, … that is dealt to `shard % subtasks`."""
     return tuple(
         next(key for key in range(shard, _WORD, shards) if _dealt_to(key, subtasks) == shard % subtasks)
         for shard in range(shards)
@@ -24,21 +24,22 @@ def keys_of(shards: int, subtasks: int = SUBTASKS) -> tuple[int, ...]:
 
 
 def shard_of_key(key: int, shards: int) -> int:
-    """The shard that a key of `keys_of` stands for."""
+    """Returns the shard of a key of `keys_of`."""
     return key % shards
 
 
 def key_of_totals(source: str) -> int:
-    """The key under which the totals of a source, or of none, are kept: every subtask has one key for its sources.
+    """Returns the key under which the totals of a source, or of no source (empty), are kept.
 
-    Each look at the state of a key waits for Flink's answer, and live events change the totals of most sources at once.
+    Every subtask has one key for all its sources, because each read of a key's state waits for Flink's answer and live
+    events change the totals of most sources at once.
     """
     turn = SOURCE_CODES.index(source) + 1 if source else 0
     return keys_of(SUBTASKS)[turn % SUBTASKS]
 
 
 def _dealt_to(key: int, subtasks: int) -> int:
-    """The subtask of a key, where there are as many groups of keys as subtasks (`max_parallelism`).
+    """Returns the subtask of a key, given as many key groups as subtasks (`max_parallelism`).
 
     As in Flink's KeyGroupRangeAssignment: murmur hash of Java's hash of the buffer that holds Beam's bytes of the key.
     """

@@ -1,4 +1,4 @@
-"""The way of the stream, from the log to the ledger; the bounded way is `pipelines/flow.py`. Each line is one step."""
+"""The steps of the stream, from the log to the ledger, one a line; `pipelines/flow.py` has those of a bounded run."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipelines.stream.take_messages import TO_TOTALS, TakeMessages
 
 
 def flow(records: PCollection[Any], settings: StreamSettings) -> PCollection[Any]:
-    """The whole way: form blocks and validate, fold by shard, keep the totals, write."""
+    """Connects the steps: form blocks and validate, fold by shard, keep the totals, write."""
     # source/messages.py, validation/validate.py
     taken: Any = records | "Take messages" >> beam.ParDo(TakeMessages(settings)).with_outputs(TO_TOTALS, main="main")
     folded = (

@@ -1,6 +1,6 @@
-"""The step that counts: events by shard to the shares of what they change. Its pure half is `pipelines/fold.py`.
+"""The step that counts: turns events by shard into shares of what they change. Its pure half is `pipelines/fold.py`.
 
-How long events wait in state to be counted together is said in `waiting.py`.
+`waiting.py` says how long events wait in state to be counted together.
 """
 
 import pickle
@@ -35,13 +35,13 @@ from pipelines.stream.states import (
 from pipelines.stream.totals import dealt, shares_of_fold
 from pipelines.stream.waiting import BRISK_SECONDS, LONGEST, Waiting
 
-# Packed events unpacked in one go, some 30 bytes each, 300 unpacked.
+# The most packed events to unpack at once: an event takes some 30 bytes packed and 300 unpacked.
 MOST_BYTES: Final = 12_000_000
 SWITCH_SECONDS: Final = 0.0005
 
 
 class FoldArrivals(beam.DoFn):
-    """Events by shard to the shares of what they change. One count a bundle, whatever the number of shards."""
+    """Turns events by shard into shares of what they change. Counts once a bundle, whatever the number of shards."""
 
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
@@ -56,13 +56,13 @@ class FoldArrivals(beam.DoFn):
         self._named: set[int] = set()
 
     def setup(self) -> None:
-        """The histories are a worker's."""
-        # Each answer of Flink passes through two threads, and a busy third one would hold up both for 5 ms.
+        """Opens the histories that all steps of a worker share."""
+        # Each answer of Flink passes through two threads, and a third, busy one would delay both by 5 ms.
         sys.setswitchinterval(SWITCH_SECONDS)
         self._histories = s.histories_of(self._settings)
 
     def start_bundle(self) -> None:
-        """Nothing is held at first."""
+        """Clears what the previous bundle held."""
         self._come, self._bytes, self._wait, self._counted, self._named = {}, 0, LONGEST, [], set()
 
     def process(
@@ -73,7 +73,7 @@ class FoldArrivals(beam.DoFn):
         arrived: Any = ARRIVED_OF,
         timer: Any = FOLD_TIMER,
     ) -> None:
-        """Takes live events into the history at once; others wait for the timer."""
+        """Adds live events to the history at once; keeps others in state until the timer fires."""
         key, (wait, packed) = element
         shard, state = shard_of_key(key, self._settings.shards), State(segments, token)
         history = self._history(shard, state, arrived)
@@ -97,7 +97,7 @@ class FoldArrivals(beam.DoFn):
         arrived: Any = ARRIVED_OF,
         timer: Any = FOLD_TIMER,
     ) -> None:
-        """Takes what has waited for long enough."""
+        """Adds the waiting events to the history, or sets the timer again while more may still arrive."""
         shard, state = shard_of_key(key, self._settings.shards), State(segments, token)
         history = self._history(shard, state, arrived)
         if history.waits and not history.waits.is_over():
@@ -107,13 +107,13 @@ class FoldArrivals(beam.DoFn):
 
     def _history(self, shard: int, state: State, arrived: Any) -> Kept[Histories]:
         history = kept((self._settings.run_id, "fold", shard), state, lambda found: self._loaded(shard, found))
-        # Every look at a state waits for Flink's answer; so one at the token tells of all that the worker remembers.
+        # Every read of a state waits for Flink's answer. While the token is unchanged, `waits` is known without a read.
         if history.waits is None:
             history.waits = Waiting.of(LONGEST) if any(True for _ in arrived.read()) else Waiting()
         return history
 
     def _take(self, shard: int, history: Kept[Histories], state: State, arrived: Any, packed: list[bytes]) -> None:
-        """What has come is in the state at once, and in the histories when the bundle is counted."""
+        """Writes the arrived events to the state; they join the histories when the bundle is counted."""
         come = [data for data in (*(arrived.read() if history.waits else ()), *packed) if data]
         if not come:
             return
@@ -136,7 +136,7 @@ class FoldArrivals(beam.DoFn):
         return in_segments(distinct(pl.concat([self._histories.since_baseline(shard), unpack(self._come[shard])])))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The shares of all that the bundle's events change."""
+        """Yields the shares of all that the bundle's events change."""
         self._count()
         if not self._counted:
             return
@@ -163,7 +163,7 @@ class FoldArrivals(beam.DoFn):
 
 
 def _require_balance(counted: Counted, records: int) -> None:
-    """Raises BalanceBroken unless a fold accounts for every record that it was given; the job is then tried again."""
+    """Raises BalanceBroken unless a fold accounts for every record that it was given; Flink then retries the job."""
     accounted = int(counted.intake["records"].sum())
     if accounted != records:
         raise BalanceBroken(

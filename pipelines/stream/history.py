@@ -1,8 +1,8 @@
-"""The histories of all meters that a worker has, in its memory: found by meter, grown by what arrives.
+"""The histories of all of a worker's meters, in memory: found by meter, and extended by the events that arrive.
 
-Layers, each searched for the touched meters only: the snapshot that the stream went on from (immutable, on disk), runs
-sorted by meter, the older the larger, and `recent`, the few unsorted rows that came last. Rows of equal content may
-lie in several layers; they are made one when they are read. All shards lie together, since a search costs about the
+There are layers, each searched for the touched meters only: the snapshot that the stream goes on from (immutable, on
+disk), runs of rows sorted by meter, the older the larger, and `recent`, the few unsorted rows that came last. Rows of
+equal content may lie in several layers; reading merges them. All shards lie together, since a search costs about the
 same for one meter as for hundreds.
 """
 
@@ -18,21 +18,21 @@ from pipelines.history.copies import distinct, empty_history, meters_of
 from pipelines.shards.snapshot import Meters, occurs, places
 from pipelines.shards.spilling import shard_of
 
-# Looking through this number of unsorted rows costs about as much as one search in the sorted ones.
+# Scanning this number of unsorted rows costs about as much as one search in the sorted ones.
 RECENT_ROWS: Final = 4_000
-# Each search goes through all runs; fewer runs are sorted again more often.
+# Each search goes through all runs; a lower limit would mean sorting more often.
 MOST_RUNS: Final = 8
-# Runs with this number of rows stay as they are: sorting millions of rows again would hold up all that comes.
+# Runs of at least this number of rows stay as they are: sorting millions of rows again would delay all new events.
 LARGE_ROWS: Final = 250_000
 # Meters counted in one go; a count takes about a kilobyte a row of their histories while it lasts.
 MOST_METERS: Final = 100_000
 
 
 class Baseline(Protocol):
-    """What histories begin with: the rows of some meters, read when they are wanted."""
+    """The history rows from before the stream, read for some meters at a time."""
 
     def rows_of(self, meters: Meters) -> pl.DataFrame:
-        """History rows whose `meter_a` is one of the sorted, distinct numbers."""
+        """Returns the history rows whose `meter_a` is one of the sorted, distinct numbers."""
         ...
 
 
@@ -50,7 +50,7 @@ class _Run:
 
     def of_meters(self, meters: Meters) -> pl.DataFrame:
         found = places(self.meters, meters)
-        # Taking nothing from fifty columns costs as much as taking a row.
+        # Selecting no rows from fifty columns would cost as much as selecting one.
         return self.rows[found] if len(found) else self.rows.clear()
 
 
@@ -65,7 +65,7 @@ class Histories:
     _alone: threading.Lock = field(default_factory=threading.Lock)
 
     def grow(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Adds rows; gives the whole histories of their meters as they were before, equal content in one row."""
+        """Adds rows and returns their meters' whole histories as they were before, equal content in one row."""
         meters = np.unique(events["meter_a"].to_numpy())
         with self._alone:
             layers = [
@@ -79,7 +79,7 @@ class Histories:
         return found.join(meters_of(events), on=["meter_a", "meter_b"], how="semi") if found.height else found
 
     def replace(self, shard: int, rows: pl.DataFrame) -> None:
-        """These rows, and no others since the baseline, are the history of a shard."""
+        """Replaces all rows of a shard since the baseline by these."""
         with self._alone:
             others = [layer.filter(~_of_shard(layer, shard, self.shards)) for layer in self._layers()]
             if sum(layer.height for layer in others) < sum(layer.height for layer in self._layers()):
@@ -88,7 +88,7 @@ class Histories:
             self._add(rows)
 
     def since_baseline(self, shard: int) -> pl.DataFrame:
-        """All rows of a shard that came since the baseline, equal content in one row."""
+        """Returns all rows of a shard that came since the baseline, equal content in one row."""
         with self._alone:
             layers = [layer.filter(_of_shard(layer, shard, self.shards)) for layer in self._layers()]
         return distinct(pl.concat(layers))
@@ -97,7 +97,7 @@ class Histories:
         return [*(run.rows for run in self._runs), self._recent]
 
     def _add(self, rows: pl.DataFrame) -> None:
-        # In one piece: a frame of a hundred pieces of fifty columns is slow to ask anything.
+        # In one chunk: every query of a frame of a hundred chunks of fifty columns is slow.
         self._recent = pl.concat([self._recent, rows], rechunk=True)
         if self._recent.height > RECENT_ROWS:
             self._runs.append(_Run.of(self._recent))
@@ -105,7 +105,7 @@ class Histories:
             self._merge()
 
     def _merge(self) -> None:
-        """Of too many runs that are not large the younger become one, with the oldest where that is not much larger."""
+        """If there are too many small runs, merges the younger ones, and the oldest too unless it is twice as large."""
         large = [run for run in self._runs if run.rows.height >= LARGE_ROWS]
         oldest, *younger = [run for run in self._runs if run.rows.height < LARGE_ROWS] or [_Run.of(empty_history())]
         if len(younger) >= MOST_RUNS:
@@ -117,7 +117,7 @@ class Histories:
 
 
 def by_meters(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """All events in parts of at most MOST_METERS meters, each meter's in one."""
+    """Yields all events in parts of at most MOST_METERS meters; a meter's events stay in one part."""
     meters = np.unique(events["meter_a"].to_numpy())
     if len(meters) <= MOST_METERS:
         yield events

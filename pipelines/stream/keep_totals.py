@@ -1,4 +1,4 @@
-"""The step that writes: shares added to totals, and these to the store. Its pure half is `totals.py`."""
+"""The step that writes: adds shares to totals and writes these to the store. Its pure half is `totals.py`."""
 
 import pickle
 import time
@@ -19,24 +19,24 @@ from pipelines.stream.waiting import WRITE_SECONDS, Waiting, next_multiple
 
 
 class KeepTotals(beam.DoFn):
-    """Shares to absolute totals in state, and these to the store: one transaction a bundle."""
+    """Adds shares to absolute totals in state and writes these to the store, in one transaction a bundle."""
 
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
         self._written = Metrics.counter("stream", "cells written")
         self._milliseconds = Metrics.distribution("stream", "write milliseconds")
         self._turned_away: dict[str, list[QuarantineRow]] = {}
-        # Totals that are to be written, and those of which only what was turned away is.
+        # `_wanted` are the totals to be written; of those in `_held`, only the rows turned away need to be.
         self._held: dict[str, Totals] = {}
         self._wanted: dict[str, Totals] = {}
         self._sink: Sink
 
     def setup(self) -> None:
-        """One sink a worker."""
+        """Opens the worker's sink."""
         self._sink = Sink.of(self._settings)
 
     def start_bundle(self) -> None:
-        """Nothing is to be written at first."""
+        """Clears what the previous bundle was to write."""
         self._turned_away, self._held, self._wanted = {}, {}, {}
 
     def process(
@@ -47,7 +47,7 @@ class KeepTotals(beam.DoFn):
         armed: Any = ARMED_OF,
         timer: Any = WRITE_TIMER,
     ) -> None:
-        """Adds shares; they are written with this bundle, or by the timer where no one waits for them."""
+        """Adds shares; those that need not wait are written with this bundle, others when the timer fires."""
         key, data = element
         state, shares = State(segments, token), pickle.loads(data)  # noqa: S301 - our own step made it
         kept_totals = self._totals(key, state, armed)
@@ -69,7 +69,7 @@ class KeepTotals(beam.DoFn):
 
     @on_timer(WRITE_DUE)
     def due(self, key: int = KEY, segments: Any = SEGMENTS_OF, token: Any = TOKEN_OF, armed: Any = ARMED_OF) -> None:
-        """What has waited is to be written with this bundle."""
+        """Marks the totals that have waited to be written with this bundle."""
         state = State(segments, token)
         kept_totals = self._totals(key, state, armed)
         self._wanted.update((source, one) for source, one in kept_totals.value.items() if one.may_be_stale)
@@ -84,12 +84,12 @@ class KeepTotals(beam.DoFn):
         return found
 
     def finish_bundle(self) -> None:
-        """Writes what is wanted."""
+        """Writes the totals and the rejected rows that this bundle marked."""
         totals = {**self._held, **self._wanted}
         if not totals:
             return
         begin = time.monotonic()
-        # Rows that were turned away are nowhere else; totals can wait, but for the first of a worker.
+        # Rows turned away are kept nowhere else, so they are written now; totals can wait, except a worker's first.
         wanted = {source for source, one in totals.items() if source in self._wanted or one.fence is None}
         due = [one.due(totals=source in wanted) for source, one in totals.items()]
         portions = portions_of(due, self._turned_away)

@@ -1,7 +1,7 @@
-"""What a worker keeps decoded of Flink's state, and how it knows that it is still the same.
+"""The decoded copy of Flink's state that a worker keeps, and how the worker knows that it is still valid.
 
-A key's state is a bag of segments (bytes, appended) and a token that is new with every change. The decoded value stays
-in the process and is used only while its token is the state's: after a restart, or when Flink goes back to a
+A key's state is a bag of segments (bytes, appended) and a token that changes with every change. The decoded value stays
+in the process and is used only while its token equals the state's: after a restart, or when Flink goes back to a
 checkpoint, the token differs and the value is loaded again.
 """
 
@@ -15,17 +15,17 @@ from pipelines.stream.waiting import Waiting
 
 V = TypeVar("V")
 
-# The most segments, and one more for every SEGMENT_BYTES: large ones stay as they are.
+# The most segments of a state; one more is allowed for every SEGMENT_BYTES, as large segments stay as they are.
 MOST_SEGMENTS: Final = 16
 GROWTH: Final = 1.5
 
 
 @dataclass(slots=True)
 class Kept(Generic[V]):
-    """A decoded value, the token of the state that it stands for and the size of that state's segments in bytes.
+    """A decoded value, the token of the state that it was decoded from and the sizes of that state's segments in bytes.
 
-    `first` is the size of the segment that all former ones were last made one in, `size` that of all together.
-    `waits` says what of the key waits for its timer; None until somebody has looked.
+    `first` is the size after all segments were last merged (after loading: that of the first segment), `size` that of
+    all segments together. `waits` says what of the key waits for its timer; None until the state was read.
     """
 
     value: V
@@ -37,12 +37,12 @@ class Kept(Generic[V]):
 
     @property
     def is_long(self) -> bool:
-        """Whether making one segment of all is worth it: there are many, and together they have grown by half."""
+        """Whether merging all segments is worth it: there are many, and together they have grown by half."""
         most = MOST_SEGMENTS + self.size // SEGMENT_BYTES
         return self.segments > most and self.size > GROWTH * self.first
 
 
-# One for the process, not for a DoFn: bundles of one key may come to any of several copies of a DoFn, never at once.
+# One for the process, not for each DoFn: any of several copies of a DoFn may get a key's bundles, one at a time.
 _KEPT: Final[dict[tuple[str, str, Any], Kept[Any]]] = {}
 
 
@@ -55,7 +55,7 @@ class State:
 
 
 def kept(at: tuple[str, str, Any], state: State, load: Callable[[Iterable[bytes]], V]) -> Kept[V]:
-    """The decoded value of a key's state (`at` is run, step and key), loaded where the process has not got it."""
+    """Returns the decoded value of a key's state (`at` is run, step and key); loads it if the process has none."""
     token = state.token.read()
     found = _KEPT.get(at)
     if found is None or found.token != token:
@@ -66,7 +66,7 @@ def kept(at: tuple[str, str, Any], state: State, load: Callable[[Iterable[bytes]
 
 
 def append(held: Kept[Any], state: State, parts: list[bytes], whole: Callable[[], list[bytes]]) -> None:
-    """The state has some segments more, or the few that `whole` makes of all where there have become many."""
+    """Appends segments to the state or, if these become too many, replaces all by the few that `whole` returns."""
     held.size, held.segments = held.size + sum(map(len, parts)), held.segments + len(parts)
     if held.is_long:
         parts = whole()
@@ -79,6 +79,6 @@ def append(held: Kept[Any], state: State, parts: list[bytes], whole: Callable[[]
 
 
 def changed(held: Kept[Any], state: State) -> None:
-    """The state of the key has another token, since it is not what it was."""
+    """Gives the state of the key a new token, since the state has changed."""
     held.token = secrets.token_bytes(8)
     state.token.write(held.token)

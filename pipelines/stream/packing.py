@@ -1,7 +1,7 @@
-"""Frames of one known layout as bytes and back: what stands in Flink's state and goes between steps.
+"""Packs frames of one known layout into bytes and back, for Flink's state and for messages between steps.
 
-A few rows of fifty columns would mostly be a description of the columns, so it is left out and the rest compressed:
-some 500 bytes for one row, 30 a row for many.
+A few rows of fifty columns would mostly consist of the columns' description, so that is omitted and the rest is
+compressed: some 500 bytes for one row, 30 a row for many.
 """
 
 import functools
@@ -24,25 +24,25 @@ SEGMENT_BYTES: Final = 32_000
 
 
 def pack(history: pl.DataFrame) -> bytes:
-    """History rows (an event frame with `copies`) as bytes."""
+    """Packs history rows (an event frame with `copies`) into bytes."""
     batch = _batch_of(history)
     return b"" if batch is None else _packed(batch)
 
 
 def in_segments(history: pl.DataFrame) -> list[bytes]:
-    """History rows as packed frames of a size that state may be kept in."""
+    """Packs history rows into frames of at most SEGMENT_ROWS rows, as state keeps them."""
     return [pack(part) for part in history.iter_slices(SEGMENT_ROWS)]
 
 
 def joined(packed: list[bytes]) -> list[bytes]:
-    """Packed frames as fewer, equal content in one row; those that are large are left as they are."""
+    """Merges packed frames into fewer, equal content in one row; returns them unchanged if large on average."""
     if len(packed) == 1 or sum(map(len, packed)) > SEGMENT_BYTES * len(packed):
         return packed
     return in_segments(distinct(unpack(packed)))
 
 
 def pack_by_shard(events: pl.DataFrame, shards: int) -> list[tuple[int, bytes]]:
-    """Event frames as packed history rows, for each shard that occurs. Rows keep their order within a shard."""
+    """Packs events as history rows, one frame for each shard that occurs. Rows keep their order within a shard."""
     shard = shard_of(events, shards).to_numpy()
     batch = _batch_of(with_copies(events[np.argsort(shard, kind="stable")]))
     if batch is None:
@@ -65,7 +65,7 @@ def _packed(batch: "pa.RecordBatch") -> bytes:
 
 
 def unpack(packed: Iterable[bytes]) -> pl.DataFrame:
-    """The history rows of several packed frames, in order."""
+    """Returns the history rows of several packed frames, in order."""
     batches = [pa.ipc.read_record_batch(pa.py_buffer(zstandard.decompress(data)), _schema()) for data in packed if data]
     frame: Any = pl.from_arrow(pa.Table.from_batches(batches, _schema()))
     return pl.concat([empty_history(), frame])

@@ -1,6 +1,6 @@
-"""How far a worker has read, told to the log now and then under a group of its own, so that lag can be seen.
+"""Reports now and then how far a worker has read, under a consumer group of its own, so that lag can be seen.
 
-The group that the source reads under must not move: a job that fails before its first checkpoint begins there again,
+The group that the source reads under must not move: a job that fails before its first checkpoint starts there again,
 and Beam's Kafka source would move it with every bundle.
 """
 
@@ -16,12 +16,12 @@ LOG: Final = logging.getLogger(__name__)
 
 
 def progress_group(name: str) -> str:
-    """The group under which the workers of a stream tell how far they have read."""
+    """Returns the group under which the workers of a stream report how far they have read."""
     return f"{name}-read"
 
 
 class Positions:
-    """The offsets after the newest message read of each partition. Told by a thread that ends with the process."""
+    """The offset after the newest message read of each partition, reported by a thread that ends with the process."""
 
     def __init__(self, settings: KafkaSettings, group: str) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class Positions:
         threading.Thread(target=self._tell, daemon=True, name=group).start()
 
     def note(self, topic: str, partition: int, offset: int) -> None:
-        """A message at an offset has been read; messages of a partition come in order."""
+        """Notes that a message at an offset has been read; messages of a partition come in order."""
         with self._lock:
             self._untold.setdefault(topic, {})[str(partition)] = offset + 1
 
@@ -49,7 +49,7 @@ class Positions:
                 self._keep(told)
 
     def _keep(self, told: Offsets) -> None:
-        """What could not be committed is committed with what has been read since."""
+        """Keeps offsets that could not be committed for the next attempt, unless newer ones have been noted."""
         with self._lock:
             for topic, partitions in told.items():
                 self._untold[topic] = partitions | self._untold.get(topic, {})

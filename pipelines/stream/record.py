@@ -1,4 +1,4 @@
-"""What is kept of a stream between commands: a folder a run, with all that starting it again needs."""
+"""What is kept of a stream between commands: a folder for each run, with all that is needed to start it again."""
 
 import json
 import os
@@ -18,8 +18,8 @@ CURRENT: Final = "current"
 class StreamRecord:
     """A stream as it was started: where it reads and from which offsets, how it runs, and its jobs so far.
 
-    `store` is the store's address without a password; with it, it stands in the file of secrets. `topic_ids` are those
-    of the topics when the stream began. `ended` says why the stream was ended, where not by a person.
+    `store` is the store's address without its password; the file of secrets holds the full address. `topic_ids` are the
+    topics' ids when the stream began. `ended` says why the stream was ended, unless a person ended it.
     """
 
     run_id: str
@@ -40,34 +40,34 @@ class StreamRecord:
         return job_name(self.run_id)
 
     def settings(self, home: Path) -> StreamSettings:
-        """The settings of the stream's steps."""
+        """Returns the settings of the stream's steps."""
         return StreamSettings(
             self.run_id, self.key_id, self.shards, str(secrets_path(home, self.run_id)), self.snapshot
         )
 
 
 def folder_of(home: Path, run_id: str) -> Path:
-    """Where everything about one stream lies."""
+    """Returns the folder of one stream."""
     return home / "stream" / run_id
 
 
 def secrets_path(home: Path, run_id: str) -> Path:
-    """The file of secrets of a stream."""
+    """Returns the path of a stream's file of secrets."""
     return folder_of(home, run_id) / "secrets.json"
 
 
 def jaas_path(home: Path, run_id: str) -> Path:
-    """The file from which Kafka's Java client reads the log's password."""
+    """Returns the path of the file from which Kafka's Java client reads the log's password."""
     return folder_of(home, run_id) / "kafka.properties"
 
 
 def key_path(home: Path, run_id: str) -> Path:
-    """Where workers find the pseudonym key if it is in no file yet."""
+    """Returns the path at which workers find the pseudonym key if it is in no file yet."""
     return folder_of(home, run_id) / "pseudonym.key"
 
 
 def keep(home: Path, record: StreamRecord) -> None:
-    """The record is in its folder and names the current stream."""
+    """Writes the record to its folder and makes its stream the current one."""
     folder = folder_of(home, record.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / RECORD, json.dumps(asdict(record), indent=1))
@@ -86,7 +86,7 @@ def is_kept(home: Path) -> bool:
 
 
 def current(home: Path) -> StreamRecord:
-    """The stream that was last started. Raises StreamError."""
+    """Returns the stream that was last started. Raises StreamError if there is none."""
     try:
         run_id = (home / "stream" / CURRENT).read_text(encoding="utf-8")
         found = json.loads((folder_of(home, run_id) / RECORD).read_text(encoding="utf-8"))
@@ -96,14 +96,14 @@ def current(home: Path) -> StreamRecord:
 
 
 def former(home: Path) -> list[StreamRecord]:
-    """The streams that were started before the current one. Raises StreamError where there is none."""
+    """Returns the streams that were started before the current one. Raises StreamError if there is no current one."""
     now = current(home).run_id
     paths = sorted((home / "stream").glob(f"*/{RECORD}"))
     return [_record(json.loads(path.read_text(encoding="utf-8"))) for path in paths if path.parent.name != now]
 
 
 def forget_secrets(home: Path, record: StreamRecord) -> None:
-    """Nothing secret is left of a stream that will not go on."""
+    """Deletes the secrets of a stream that will not go on."""
     for path in (secrets_path(home, record.run_id), jaas_path(home, record.run_id), key_path(home, record.run_id)):
         path.unlink(missing_ok=True)
 

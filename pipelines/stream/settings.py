@@ -1,7 +1,7 @@
-"""What the stream's steps need to know, and where its workers find the secrets that no job may carry.
+"""The settings of the stream's steps, and where its workers find the secrets that no job may carry.
 
-A job's options and steps can be read by whoever may see Flink's pages. So a job names a file, readable by its
-owner only, in which the store's address, the broker's credentials and the pseudonym key's file are kept.
+Everyone with access to Flink's pages can read a job's options and steps. So a job only names a file, readable by its
+owner only, with the store's address, the broker's credentials and the path of the pseudonym key.
 """
 
 import functools
@@ -33,14 +33,17 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a worker needs and a job must not show. `kafka` are client settings; `key_file` holds the pseudonym key."""
+    """What a worker needs and a job must not show.
+
+    `store` is the store's address, `kafka` are client settings, `key_file` is the path of the pseudonym key.
+    """
 
     store: str
     key_file: str
     kafka: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """The file holds the secrets and is readable by its owner only."""
+        """Writes the secrets to a file that only its owner can read."""
         write_privately(path, json.dumps(asdict(self)))
 
 
@@ -49,7 +52,7 @@ class SecretsUnreadable(Exception):
 
 
 def secrets_of(settings: StreamSettings) -> Secrets:
-    """The secrets in the file that a job names. Raises SecretsUnreadable."""
+    """Returns the secrets in the file that a job names. Raises SecretsUnreadable."""
     try:
         return Secrets(**json.loads(Path(settings.secrets).read_text(encoding="utf-8")))
     except OSError as error:
@@ -57,12 +60,12 @@ def secrets_of(settings: StreamSettings) -> Secrets:
             f"The stream's secrets in {settings.secrets} cannot be read: {error.strerror}."
         ) from error
     except (ValueError, TypeError):
-        # What is wrong with the text is not told: it may be a password.
+        # The error does not quote the text, which may be a password.
         raise SecretsUnreadable(f"The stream's secrets in {settings.secrets} are damaged.") from None
 
 
 def store_of(settings: StreamSettings) -> Store:
-    """The store that a stream writes. Raises StoreError, and StoreMissing where its file is gone."""
+    """Opens the store that a stream writes. Raises StoreError, and StoreMissing if its file is gone."""
     address = secrets_of(settings).store
     try:
         return open_store(address)
@@ -71,7 +74,7 @@ def store_of(settings: StreamSettings) -> Store:
 
 
 def gone(store: str) -> StoreMissing:
-    """What to tell of a store whose file was there when the stream began."""
+    """Returns the error for a store whose file existed when the stream began and is gone."""
     return StoreMissing(
         f"The store {store} that the stream wrote is gone: move it back if it was moved; otherwise `rollout stream "
         "stop`, and `rollout stream start` into a new store counts the log again."
@@ -79,34 +82,34 @@ def gone(store: str) -> StoreMissing:
 
 
 def log_of(settings: StreamSettings) -> KafkaSettings:
-    """How a stream reaches its log."""
+    """Returns the settings with which a stream reaches its log."""
     return KafkaSettings(**secrets_of(settings).kafka)
 
 
 @functools.cache
 def positions_of(settings: StreamSettings) -> Positions:
-    """Where a worker notes how far it has read; one for all steps of a process."""
+    """Returns where a worker notes how far it has read; one for all steps of a process."""
     return Positions(log_of(settings), progress_group(job_name(settings.run_id)))
 
 
 @functools.cache
 def written_of(settings: StreamSettings) -> Positions:
-    """Where a worker notes up to where what was read is in the ledger; one for all steps of a process."""
+    """Returns where a worker notes up to which offsets the ledger is written; one for all steps of a process."""
     return Positions(log_of(settings), written_group(job_name(settings.run_id)))
 
 
 def written_group(name: str) -> str:
-    """The group under which the workers of a stream tell up to where what they have read is in the ledger."""
+    """Returns the group under which the workers of a stream report up to which offsets the ledger is written."""
     return f"{name}-written"
 
 
 def job_name(run_id: str) -> str:
-    """The name of a stream's job, and of the group that its source reads under."""
+    """Returns the name of a stream's job, which is also the group that its source reads under."""
     return f"rollout-{run_id}"
 
 
 def key_of(settings: StreamSettings) -> Key:
-    """The pseudonym key; raises KeyChangedError where it is not the one that the stream began with."""
+    """Returns the pseudonym key; raises KeyChangedError unless it is the one that the stream began with."""
     key = key_from_file(Path(secrets_of(settings).key_file))
     if key.key_id != settings.key_id:
         raise KeyChangedError(
@@ -117,6 +120,6 @@ def key_of(settings: StreamSettings) -> Key:
 
 @functools.cache
 def histories_of(settings: StreamSettings) -> Histories:
-    """What a worker keeps of its shards' histories; one for all steps of a process."""
+    """Returns the histories of a worker's shards; one for all steps of a process."""
     baseline = None if settings.snapshot is None else open_snapshot(Path(settings.snapshot))
     return Histories(settings.shards, baseline)

@@ -1,4 +1,4 @@
-"""Where the totals go: the ledger, in one transaction a bundle, and each supplier's own topic of rejections."""
+"""Writes totals to the ledger, in one transaction a bundle, and rejections to each owner's own topic."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from pipelines.stream.positions import Positions
 from pipelines.stream.settings import StreamSettings, gone, log_of, store_of, written_of
 from pipelines.stream.totals import NO_SOURCE, Totals
 
-# How long the store may be away, as while it is started again, before the job is started again itself.
+# How long the store may be unreachable, for example during a restart, before the job itself fails and is restarted.
 PATIENCE_SECONDS: Final = 60.0
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
@@ -25,10 +25,10 @@ LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line of a supplier's topic of rejections.
+    """One message in an owner's topic of rejections.
 
-    `records` is the number rejected now for that reason: by validation at that provenance, or by the history rules in
-    all (then `provenance` is empty, and a later arrival may lift it). Messages may come twice; the newest counts.
+    `records` is the number now rejected for that reason: by validation at that provenance, or in all by the history
+    rules (then `provenance` is empty, and a later arrival may lift it). Messages may come twice; the newest counts.
     """
 
     owner: str
@@ -40,13 +40,13 @@ class Notice:
     records: int
 
     def message(self) -> bytes:
-        """The line as JSON."""
+        """Returns the notice as JSON."""
         names = ("status", "record_type", "reason_code", "sentence", "provenance", "records")
         return json.dumps({name: getattr(self, name) for name in names}).encode()
 
 
 def notices(portion: Portion, told: Callable[[str, str], int]) -> Iterator[Notice]:
-    """What a supplier is to hear of a portion; `told` gives the number last told of a record type and reason."""
+    """Yields an owner's notices for a portion; `told` returns the number last reported for a record type and reason."""
     for owner, record, reason, sentence, provenance, rows in portion.quarantined.iter_rows():
         yield Notice(owner, REJECTED, record, reason, sentence, provenance, rows)
     for owner, record, reason, sentence, _, rows in portion.rejections.iter_rows():
@@ -66,13 +66,13 @@ class Sink:
 
     @classmethod
     def of(cls, settings: StreamSettings) -> "Sink":
-        """The sink that a stream's secrets name."""
+        """Opens the store and the log that a stream's secrets name."""
         return cls(settings.run_id, store_of(settings), Producer(log_of(settings)), written_of(settings))
 
     def write(self, totals: Sequence[Totals], portions: Sequence[Portion]) -> dict[str, int]:
-        """The portions of totals are in the store and told of; gives the fencing number of each key.
+        """Writes the portions of totals to the store, sends their notices and returns each key's fencing number.
 
-        Waits for a store that is away; raises StoreError when it stays away, and Fenced where a newer worker writes.
+        Waits for an unreachable store; raises StoreError if it stays so, and Fenced if a newer worker writes.
         """
         fences = self._written(portions)
         for one, portion in zip(totals, portions, strict=True):
@@ -83,7 +83,7 @@ class Sink:
         return fences
 
     def note(self, totals: Totals) -> None:
-        """Commits to the log now and then up to where it is in the store."""
+        """Notes up to which offsets the totals are in the store, to be committed to the log now and then."""
         for partition, offset in totals.read.items():
             self._positions.note(topic_of(totals.key), partition, offset)
 

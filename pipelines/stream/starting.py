@@ -1,4 +1,4 @@
-"""Starts the stream's job: the pipeline over the log, on the Flink cluster whose options are given."""
+"""Starts the stream's job: the pipeline over the log, on the Flink cluster that the options name."""
 
 import json
 import logging
@@ -19,24 +19,24 @@ FILE_PROVIDER: Final = "org.apache.kafka.common.config.provider.FileConfigProvid
 JAAS_KEY: Final = "jaas"
 # Beam's parallelism (infra/flink/options.py).
 READERS: Final = 2
-# Each reader without a message is waited for before another's is taken.
+# The source waits for each reader without a message before it takes from the next.
 MANY_READERS: Final = 4
 
 
 class StreamError(Exception):
-    """The stream cannot be started or is not there; the message is one sentence."""
+    """The stream cannot be started or does not exist; the message is one sentence."""
 
 
 def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[str, str]:
-    """How Kafka's Java client reaches the log. What is secret it reads from a file, so that no job carries it."""
+    """Returns the configuration of Kafka's Java client, which reads secrets from a file so that no job carries them."""
     config = {
         "bootstrap.servers": settings.bootstrap,
         "group.id": group,
         "auto.offset.reset": "earliest",
         "isolation.level": READ,
-        # Where the group stands is where a job without a checkpoint begins; nothing but a start of the stream moves it.
+        # A job without a checkpoint begins at the group's offsets; only a start of the stream moves them.
         "enable.auto.commit": "false",
-        # In catching up a bundle takes what has been fetched; the default of 1 MB is ten messages of 1,000 events.
+        # While catching up, a bundle takes what was fetched; the default of 1 MB is ten messages of 1,000 events.
         "max.partition.fetch.bytes": "4194304",
     }
     if settings.security_protocol == "PLAINTEXT":
@@ -55,20 +55,20 @@ def consumer_config(settings: KafkaSettings, group: str, secrets: Path) -> dict[
 
 
 def readers_of(partitions: int) -> int:
-    """How many readers Beam's source makes of a log's partitions: two, or more until they share them evenly."""
+    """Returns how many readers Beam's source makes for a log: two, or the next number that divides its partitions."""
     return next((readers for readers in range(READERS, partitions) if partitions % readers == 0), partitions)
 
 
 def jaas_line(settings: KafkaSettings) -> str:
-    """The line of the file that `consumer_config` names."""
+    """Returns the line of the file that `consumer_config` names."""
     module = "org.apache.kafka.common.security.scram.ScramLoginModule"
     name, password = (json.dumps(text) for text in (settings.username, settings.password))
     return f"{JAAS_KEY}={module} required username={name} password={password};\n".replace("\\", "\\\\")
 
 
 def submit(settings: StreamSettings, consumer: Mapping[str, str], expansion: str, options: Sequence[str]) -> Any:
-    """The job is handed to Flink; gives Beam's result, of which `_job_id` names it at the job server."""
-    # What goes wrong is raised; Beam's own lines on standard error help nobody who starts a stream.
+    """Submits the job to Flink and returns Beam's result, whose `_job_id` names the job at the job server."""
+    # Errors are raised; Beam's own lines on standard error do not help the person who starts a stream.
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
     records = pipeline | "Read the log" >> ReadFromKafka(

@@ -1,4 +1,4 @@
-"""What Flink keeps of a key for the steps of the stream: bags, values and timers, and how Beam finds them."""
+"""The state that Flink keeps for each key of the stream's steps: bags, values and timers, and how Beam finds them."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ SEGMENTS: Final = BagStateSpec("segments", BytesCoder())
 TOKEN: Final = ReadModifyWriteStateSpec("token", BytesCoder())
 ARRIVED: Final = BagStateSpec("arrived", BytesCoder())
 ARMED: Final = ReadModifyWriteStateSpec("armed", BooleanCoder())
-# A timer's specification also holds what is called when it fires, so each step has its own.
+# A timer's specification also holds its callback, so each step has its own.
 FOLD_DUE: Final = TimerSpec("fold due", TimeDomain.REAL_TIME)
 WRITE_DUE: Final = TimerSpec("write due", TimeDomain.REAL_TIME)
 # Beam finds states, the timer and the key by these defaults.
@@ -27,5 +27,5 @@ KEY: Any = beam.DoFn.KeyParam
 
 
 def in_global_window(value: Any) -> WindowedValue:
-    """A value that a step gives at the end of a bundle."""
+    """Wraps a value that a step yields at the end of a bundle."""
     return WindowedValue(value, GlobalWindow().max_timestamp(), (GlobalWindow(),))

@@ -1,4 +1,4 @@
-"""The step that reads and validates: messages to accepted events by shard. Its pure halves are `form` and `judge`."""
+"""The step that validates: turns messages into accepted events by shard. Its pure halves are `form` and `judge`."""
 
 import pickle
 import time
@@ -31,7 +31,7 @@ HELD_BYTES: Final = 16_000_000
 
 
 def message_of(record: Any) -> Message:
-    """A record of Beam's Kafka source as a message."""
+    """Converts a record of Beam's Kafka source to a message."""
     marked = False
     for header in record.headers or ():
         marked = marked or (header.key == SYNTHETIC_HEADER and header.value == b"true")
@@ -39,7 +39,7 @@ def message_of(record: Any) -> Message:
 
 
 class TakeMessages(beam.DoFn):
-    """Messages of a bundle to accepted events by shard; what became of the records goes to their owner's totals."""
+    """Turns a bundle's messages into accepted events by shard; all records' outcomes go to their owners' totals."""
 
     def __init__(self, settings: s.StreamSettings) -> None:
         self._settings = settings
@@ -54,17 +54,17 @@ class TakeMessages(beam.DoFn):
         self._positions: Positions
 
     def setup(self) -> None:
-        """Great Expectations is imported once a worker."""
+        """Opens the positions and the key, and imports Great Expectations, once a worker."""
         self._positions = s.positions_of(self._settings)
         self._key = s.key_of(self._settings)
         self._checker = Checker()
 
     def start_bundle(self) -> None:
-        """Nothing is held at first."""
+        """Clears the messages of the previous bundle."""
         self._held, self._bytes = [], 0
 
     def process(self, element: Any) -> Iterator[Any]:
-        """Holds the message; a long bundle is judged in parts."""
+        """Holds the message until the bundle ends; judges the held part of a long bundle at once."""
         self._held.append(message_of(element))
         self._bytes += len(element.value or b"")
         if self._bytes > HELD_BYTES or len(self._held) >= BLOCK_ROWS:
@@ -72,7 +72,7 @@ class TakeMessages(beam.DoFn):
 
     # Beam takes what finish_bundle yields; its own annotation says None.
     def finish_bundle(self) -> Iterator[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Judges what is held."""
+        """Judges the messages still held."""
         for output in self._judged():
             if isinstance(output, TaggedOutput):
                 yield TaggedOutput(output.tag, in_global_window(output.value))

@@ -1,8 +1,8 @@
-"""Absolute totals, one set a source: signed changes come in as shares, what has to be written goes out as portions.
+"""Absolute totals, one set for each source: signed changes come in as shares, due rows go out as portions.
 
 A totals key is a source's id, or the empty string for cells that belong to no source. Changes of one fold reach
-several keys; each key gets a share, if need be an empty one, so that after a restart every key whose rows in the
-store may be stale is written again (see design.md in docs/streaming.md, "What a restart may leave").
+several keys; each key gets a share, even an empty one, so that after a restart every key whose rows in the store may
+be stale is written again (see docs/streaming.md, "What a restart may leave").
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ from schemas.codes import RECORDS
 NO_SOURCE: Final = ""
 K = TypeVar("K")
 Ints = npt.NDArray[np.int64]
-# Owner, record type, reason codes, provenance and number of rows of what was turned away (quarantine.ROW_TYPES).
+# Owner, record type, reason codes, provenance and number of rows of rejected records (quarantine.ROW_TYPES).
 QuarantineRow = tuple[str, str, str, str, int]
 
 
@@ -37,9 +37,9 @@ QuarantineRow = tuple[str, str, str, str, int]
 class Share:
     """Signed changes of one totals key: cells (with the text of each, if any), intake by status, rejections.
 
-    `rejections` are record type, reason and number by history rules; `quarantined` are rows turned away by validation.
-    `wait` is how long in seconds the change may wait to be written; 0 where the events behind it have only just come.
-    `read` are partitions of the source's topic and the newest offset of each whose records are in the share.
+    `rejections` are record type, reason and number by history rules; `quarantined` are rows rejected by validation.
+    `wait` is how many seconds the change may wait to be written, 0 if its events have only just arrived. `read` are
+    partitions of the source's topic, each with the newest offset whose records are in the share.
     """
 
     keys: Ints
@@ -56,7 +56,7 @@ _NOTHING: Final = np.empty(0, dtype=np.int64)
 
 
 def shares_of_fold(counted: Counted, named: Iterable[int], wait: float) -> dict[str, Share]:
-    """The shares of a fold's changes; `named` are the codes of all sources in the touched meters' events."""
+    """Returns the shares of a fold's changes; `named` are the codes of all sources in the touched meters' events."""
     sources = PARTS["source_id"].get(counted.cells["key"].to_numpy())
     words = np.array([*SOURCE_CODES, NO_SOURCE])[sources]
     cells = _by_source(counted.cells.with_columns(totals_key=pl.Series(words, dtype=pl.String)))
@@ -92,7 +92,7 @@ def _columns_of(cells: pl.DataFrame) -> tuple[Ints, Ints, tuple[str | None, ...]
 
 
 def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
-    """The shares of what validation made of some messages, one for each owner."""
+    """Returns the shares of a validation's outcome, one for each owner."""
     intake = outcome.intake.partition_by("owner", as_dict=True, include_key=False)
     rows = outcome.quarantined.partition_by("owner", as_dict=True)
     return {
@@ -108,7 +108,7 @@ def shares_of_outcome(outcome: Outcome, wait: float) -> dict[str, Share]:
 
 
 def with_offsets(shares: Mapping[str, Share], newest: Mapping[tuple[str, int], int], wait: float) -> dict[str, Share]:
-    """The shares with the newest offset of each topic and partition; messages without a record have a share too."""
+    """Adds the newest offset of each topic and partition to the shares; an owner without a share gets an empty one."""
     read: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for (topic, partition), offset in newest.items():
         read[owner_of(topic)].append((partition, offset))
@@ -117,7 +117,7 @@ def with_offsets(shares: Mapping[str, Share], newest: Mapping[tuple[str, int], i
 
 
 def dealt(shares: Mapping[str, Share]) -> dict[int, dict[str, Share]]:
-    """Shares by source, each with those whose totals are kept under the same key."""
+    """Groups shares by the key under which their sources' totals are kept."""
     by_key: dict[int, dict[str, Share]] = defaultdict(dict)
     for source, share in shares.items():
         by_key[key_of_totals(source)][source] = share
@@ -126,7 +126,10 @@ def dealt(shares: Mapping[str, Share]) -> dict[int, dict[str, Share]]:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Totals of one key that have to be written: cells by text and key, intake by status, rejections by why."""
+    """Totals of one key that have to be written.
+
+    `cells` are by text and key, `intake` by status, `rejections` by record type and reason.
+    """
 
     key: str
     fence: int | None
@@ -136,8 +139,8 @@ class Due:
 
 
 def portions_of(due: Sequence[Due], turned_away: Mapping[str, Sequence[QuarantineRow]]) -> list[Portion]:
-    """What is due as portions for the store, with the rows turned away of each key."""
-    # Cells are named all together: a call costs more than the few cells of one key.
+    """Returns the due totals as portions for the store, with each key's rows rejected by validation."""
+    # The cells of all keys are named in one call, which costs more than the few cells of one key.
     cells = _named([cell for one in due for cell in one.cells.items()])
     ends = accumulate(len(one.cells) for one in due)
     return [
@@ -155,9 +158,9 @@ def portions_of(due: Sequence[Due], turned_away: Mapping[str, Sequence[Quarantin
 
 @dataclass(slots=True)
 class Totals:
-    """What all shares of one source add up to, and which of it has changed since it was last written.
+    """The sum of all shares of one source, and which of its parts have changed since they were last written.
 
-    `fence` is the number under which they are written: None until the first time since they were loaded. `read` is the
+    `fence` is the number under which they are written, None until the first write since they were loaded. `read` is the
     newest offset of each partition whose records are in them.
     """
 
@@ -174,7 +177,7 @@ class Totals:
     _reads_on: bool = False
 
     def add(self, share: Share) -> None:
-        """The share is part of the totals."""
+        """Adds a share to the totals."""
         texts = share.texts or (None,) * len(share.keys)
         cells = zip(texts, share.keys.tolist(), strict=True)
         self._changed.update(_added(self._cells, zip(cells, share.values.tolist(), strict=True)))
@@ -185,7 +188,7 @@ class Totals:
         self._reads_on = self._reads_on or bool(share.read)
 
     def as_share(self) -> Share:
-        """All of it as one share."""
+        """Returns all of the totals as one share."""
         texts = tuple(text for text, _ in self._cells)
         return Share(
             np.array([key for _, key in self._cells], dtype=np.int64),
@@ -197,19 +200,19 @@ class Totals:
         )
 
     def forget_changes(self) -> None:
-        """What has changed so far is written."""
+        """Notes that all changes so far are written."""
         self._told.update((at, self._rejections.get(at, 0)) for at in self._changed_rejections)
         self._changed, self._changed_intake, self._changed_rejections = set(), set(), set()
         self._reads_on = False
 
     @property
     def may_be_stale(self) -> bool:
-        """Whether the store may hold something else."""
+        """Whether the store may differ from the totals."""
         changed = self._changed or self._changed_intake or self._changed_rejections
         return self.fence is None or bool(changed) or self._reads_on
 
     def due(self, *, totals: bool) -> "Due":
-        """What has to be written: what has changed (if `totals`), or everything where there is no fencing number."""
+        """Returns what has to be written: changes (if `totals`), or everything if there is no fencing number."""
         if self.fence is None:
             return Due(self.key, self.fence, self._cells, self._intake, self._rejections)
         if not totals:
@@ -223,12 +226,12 @@ class Totals:
         )
 
     def told(self, record: str, reason: str) -> int:
-        """How many records of a type the history rules rejected for a reason when that was last written."""
+        """Returns how many records of a type the history rules rejected for a reason at the last write."""
         return self._told.get((record, reason), 0)
 
 
 def _added(totals: dict[K, int], changes: Iterable[tuple[K, int]]) -> list[K]:
-    """Adds changes to totals, in which nothing is 0, and gives the keys that they name."""
+    """Adds changes to totals, removes those that become 0, and returns the keys of the changes."""
     named = []
     for key, change in changes:
         total = totals.get(key, 0) + change

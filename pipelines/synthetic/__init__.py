@@ -1,4 +1,4 @@
-"""A synthetic Britain: the rollout from 2012 on, as suppliers and the DCC would have sent it. Synthetic data."""
+"""A synthetic Britain: the events of the rollout from 2012 on, as suppliers and the DCC would have sent them."""
 
 from pipelines.synthetic.generate import generate
 from pipelines.synthetic.plan import Plan, PlanError, meters_for

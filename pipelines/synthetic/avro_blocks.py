@@ -1,7 +1,7 @@
-"""Columns of numbers in, Avro out: bodies of records encoded a column at a time, and containers around them.
+"""Encodes columns of numbers as Avro: bodies of records a column at a time, and containers around them.
 
-Every field becomes a table of bytes (one row a record, as wide as the widest value) and the lengths in use; the tables
-side by side, with what is not in use left out, are the records' bodies. No record is ever visited on its own.
+Every field becomes a table of bytes (one row a record, as wide as the widest value) and the lengths in use. The tables
+side by side, without the unused bytes, are the records' bodies. No loop goes over single records.
 """
 
 import json
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 MAGIC: Final = b"Obj\x01"
 BLOCK_RECORDS: Final = 5000
-# Rows encoded at a time: as many as keep the tables in the processor's cache.
+# Rows encoded at a time: few enough for their tables to stay in the processor's cache.
 _CHUNK: Final = 10_000
 _UUID_BYTES: Final = 37
 _HYPHENS: Final = (9, 14, 19, 24)
@@ -34,7 +34,7 @@ _HEX_UPPER: Final = np.frombuffer("".join(f"{n:02X}" for n in range(256)).encode
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A column on the wire: bytes of shape (rows, width), and how many of each row are in use (None: all)."""
+    """An encoded column: bytes of shape (rows, width), and how many of each row are in use (None: all)."""
 
     data: Bytes
     used: Ints | None = None
@@ -42,13 +42,13 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Texts that columns refer to by place; row n of `data` is text n as Avro writes it, `used` its length."""
+    """Texts that columns refer to by place; row n of `data` is text n in Avro's encoding, `used` its length."""
 
     data: Bytes
     used: Ints
 
     def at(self, places: Array, *, nullable: bool = False) -> Cells:
-        """The texts at the places; a negative place is null where that is allowed."""
+        """Returns the texts at the places; with `nullable`, a negative place is null."""
         data, used = self.data[places], self.used[places]
         if not nullable:
             return Cells(data, used)
@@ -58,7 +58,7 @@ class Words:
 
 
 def varint(value: int) -> bytes:
-    """An Avro long."""
+    """Returns a number encoded as an Avro long."""
     value = (value << 1) ^ (value >> 63)
     out = bytearray()
     while value > 0x7F:
@@ -68,7 +68,7 @@ def varint(value: int) -> bytes:
 
 
 def words(texts: Iterable[str]) -> Words:
-    """Texts (shorter than 64 bytes) ready to be referred to. An empty list of texts has one empty text."""
+    """Encodes texts (shorter than 64 bytes). An empty list of texts becomes one empty text."""
     encoded = [text.encode() for text in texts] or [b""]
     width = max(map(len, encoded))
     data = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in encoded), dtype=np.uint8)
@@ -77,12 +77,12 @@ def words(texts: Iterable[str]) -> Words:
 
 
 def byte_words(data: Bytes, lengths: Ints) -> Words:
-    """Texts given as bytes of shape (n, width) with their lengths (below 64)."""
+    """Encodes texts given as bytes of shape (n, width) with their lengths (below 64)."""
     return Words(np.column_stack([(lengths * 2).astype(np.uint8), data]), lengths + 1)
 
 
 def longs(values: Array) -> Cells:
-    """Whole numbers as zigzag varints."""
+    """Encodes whole numbers as zigzag varints."""
     signed = values.astype(np.int64)
     left = ((signed << 1) ^ (signed >> 63)).astype(np.uint64)
     most = int(left.max()) if len(left) else 0
@@ -98,14 +98,14 @@ def longs(values: Array) -> Cells:
 
 
 def nullable(cells: Cells, there: npt.NDArray[np.bool_]) -> Cells:
-    """Cells of a union of null and their type."""
+    """Encodes cells as a union of null and their type; those not `there` are null."""
     data = np.column_stack([np.where(there, 2, 0).astype(np.uint8), cells.data])
     used = cells.data.shape[1] if cells.used is None else cells.used
     return Cells(data, np.where(there, used + 1, 1))
 
 
 def uuids(high: Array, low: Array) -> Cells:
-    """Lower-case uuids of two halves."""
+    """Encodes lower-case uuids, given as halves of 64 bits."""
     numbers = np.column_stack([high, low]).astype(">u8").view(np.uint8)
     data = np.empty((len(high), _UUID_BYTES), dtype=np.uint8)
     data[:, 0] = 72
@@ -115,7 +115,7 @@ def uuids(high: Array, low: Array) -> Cells:
 
 
 def device_ids(numbers: Array) -> Cells:
-    """EUI-64 ids in upper case with hyphens."""
+    """Encodes EUI-64 ids in upper case with hyphens."""
     pairs = _HEX_UPPER[numbers.astype(">u8").view(np.uint8).reshape(-1, 8)].view(np.uint8).reshape(-1, 8, 2)
     data = np.full((len(numbers), 8, 3), ord("-"), dtype=np.uint8)
     data[:, :, :2] = pairs
@@ -124,13 +124,13 @@ def device_ids(numbers: Array) -> Cells:
 
 
 def case_ids(numbers: Array) -> Cells:
-    """Case and appointment numbers: sixteen digits of hexadecimal."""
+    """Encodes case and appointment numbers as sixteen hexadecimal digits."""
     digits = _HEX_LOWER[numbers.astype(">u8").view(np.uint8).reshape(-1, 8)].view(np.uint8).reshape(-1, 16)
     return Cells(np.column_stack([np.full(len(digits), 32, dtype=np.uint8), digits]))
 
 
 def _coded(kind: Any, values: Array) -> Cells:
-    """An enum, a boolean or a number, or a union of null with one of them, where a negative value stands for null."""
+    """Encodes an enum, a boolean or a number, or a union of null with one of them; a negative value means null."""
     if isinstance(kind, list):
         return nullable(_coded(kind[1], np.maximum(values, 0)), values >= 0)
     if kind == "boolean":
@@ -149,7 +149,7 @@ _BY_NUMBER: Final[dict[str, Callable[[Array], Cells]]] = {
 
 
 def _shouted(ids: Cells, frame: pl.DataFrame) -> Cells:
-    """The ids, in upper case where the column `shout`, which only dirt brings, says so."""
+    """Changes ids to upper case in rows whose column `shout` is not 0; only frames with dirt have that column."""
     if "shout" in frame.columns:
         shouted = (frame["shout"].to_numpy() != 0)[:, None] & (ids.data >= ord("a"))
         ids.data[:, 1:] -= 32 * shouted[:, 1:].astype(np.uint8)
@@ -176,14 +176,14 @@ def _cells(frame: pl.DataFrame, field: dict[str, Any], lists: dict[str, Words]) 
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """Bodies of records, one after the other, and where each begins; the last entry of `starts` is the end."""
+    """Bodies of records, one after the other, and the start of each; the last entry of `starts` is the end."""
 
     data: Bytes
     starts: Ints
 
 
 def encode(record: str, frame: pl.DataFrame, lists: dict[str, Words]) -> Bodies:
-    """The bodies of a record's frame in the frame's order; `lists` holds the texts of the columns that are places."""
+    """Encodes a record's frame in the frame's order; `lists` holds the texts of the columns that are places."""
     fields = current()[record].schema["fields"]
     chunks, lengths = [], []
     for start in range(0, frame.height, _CHUNK):
@@ -196,7 +196,7 @@ def encode(record: str, frame: pl.DataFrame, lists: dict[str, Words]) -> Bodies:
 
 
 def _rows(columns: list[Cells]) -> tuple[Bytes, Ints]:
-    """The columns' bytes row by row, and the length of each row."""
+    """Returns the columns' bytes row by row, and the length of each row."""
     rows = len(columns[0].data)
     widths = [column.data.shape[1] for column in columns]
     table = np.concatenate([column.data for column in columns], axis=1)
@@ -214,7 +214,7 @@ def _rows(columns: list[Cells]) -> tuple[Bytes, Ints]:
 
 
 def header(schema: Any, sync: bytes, metadata: dict[str, str] | None = None) -> bytes:
-    """The header of a container of uncompressed blocks that says it is synthetic, with more metadata if given."""
+    """Returns the header of a container of uncompressed blocks, marked as synthetic, with more metadata if given."""
     entries = {
         "avro.codec": "null",
         "avro.schema": json.dumps(schema, separators=(",", ":")),
@@ -228,7 +228,7 @@ def header(schema: Any, sync: bytes, metadata: dict[str, str] | None = None) -> 
 
 
 def blocks(bodies: Bodies, first: int, last: int, sync: bytes) -> Iterable[bytes | memoryview]:
-    """The blocks of the records from `first` up to but not including `last`, in pieces to be written one by one."""
+    """Yields the blocks of the records from `first` up to but not including `last`, in pieces to be written in turn."""
     data = memoryview(bodies.data)  # pyright: ignore[reportArgumentType]
     for start in range(first, last, BLOCK_RECORDS):
         end = min(start + BLOCK_RECORDS, last)

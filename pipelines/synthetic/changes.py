@@ -1,4 +1,4 @@
-"""What happens to meters in a quarter, as batches: who, and everything as it is right after."""
+"""The changes to meters in a quarter, as batches: the meters, and their state right after the change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """Supplies that moved: meter places, who lost and who gained them, the mode that the gainer declares, and why."""
+    """Switches: meter places, losing and gaining supplier, the mode that the gainer declares, and the reason."""
 
     meter: Array
     loser: Array
@@ -22,7 +22,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Meters fitted: places, sender, what was fitted and why. `replaced` is the type before (NONE: nothing)."""
+    """Meters fitted: places, supplier, what was fitted and why. `replaced` is the type before (NONE: no meter)."""
 
     meter: Array
     supplier: Array
@@ -36,7 +36,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Moded:
-    """Smart meters that began to work in the other mode, and the cause."""
+    """Smart meters that changed their operating mode, and the cause."""
 
     meter: Array
     supplier: Array
@@ -46,7 +46,7 @@ class Moded:
 
 @dataclass(frozen=True, slots=True)
 class Paying:
-    """Customers who began to pay in the other way."""
+    """Meters that changed their payment mode."""
 
     meter: Array
     supplier: Array
@@ -55,7 +55,7 @@ class Paying:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Meters taken away for good."""
+    """Meters removed without replacement."""
 
     meter: Array
     supplier: Array
@@ -66,7 +66,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """SMETS1 meters brought onto the DCC's network, and whether they had lost smart mode before."""
+    """SMETS1 meters that migrated to the DCC's network, and whether they had lost smart mode before."""
 
     meter: Array
     dormant: Array
@@ -74,6 +74,6 @@ class Migrated:
 
 
 def joined(batches: list[Any]) -> Any:
-    """Batches of one type as one batch. Raises IndexError without any."""
+    """Joins batches of one type into one. Raises IndexError if there are none."""
     first = batches[0]
     return type(first)(*(np.concatenate([getattr(b, name) for b in batches]) for name in first.__dataclass_fields__))

@@ -1,4 +1,4 @@
-"""What the DCC says of a quarter: devices and their commissioning, migration, credentials, hubs and its service."""
+"""The DCC's events of a quarter: devices and their commissioning, migration, credentials, hubs and its service."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ WHITELISTED, INSTALLED, COMMISSIONED, DECOMMISSIONED = (
     DEVICE_STATUSES.index(s) for s in ("Whitelisted", "InstalledNotCommissioned", "Commissioned", "Decommissioned")
 )
 ESME, GSME, CHF = (DEVICE_TYPES.index(t) for t in ("ESME", "GSME", "CHF"))
-# By service provider region: how often the first attempt to commission fails, and how often a hub drops out a quarter.
+# By service provider region: the share of first commissioning attempts that fail, and of hubs that drop out a quarter.
 _FIRST_FAILS: Final = np.array([0.11, 0.06, 0.07])
 _DROPS: Final = np.array([0.009, 0.005, 0.006])
 _CREDENTIALS_FAIL: Final = 0.05
@@ -47,7 +47,7 @@ def _meter_types(world: World, places: Ints) -> Array:
 
 
 def _status(world: World, places: Ints, at: Ints, device: Array, what: tuple[Array | int, int]) -> None:
-    """Records that devices of a type (first of `what`) came to a status (second)."""
+    """Records that devices of a type (first of `what`) reached a status (second)."""
     world.recorder.add(
         "DeviceStatusChanged",
         source_id=DCC,
@@ -76,7 +76,7 @@ def _commissioning(world: World, places: Ints, at: Ints, device: Array, result: 
 
 
 def report_commissioning(world: World, batch: Fitted, at: Ints) -> None:
-    """The way of each SMETS2 meter and hub onto the network; some fail or time out before they succeed."""
+    """Records the commissioning of each SMETS2 meter and hub; some fail or time out before they succeed."""
     rng = world.rng
     newer = np.flatnonzero(batch.kind == SMETS2)
     places, start = batch.meter[newer], at[newer]
@@ -89,7 +89,7 @@ def report_commissioning(world: World, batch: Fitted, at: Ints) -> None:
     first = start + rng.integers(8 * MINUTE_MS, 80 * MINUTE_MS, len(newer))
     result = np.where(rng.random(len(newer)) < 0.35, TIMEOUT, FAIL)
     _commissioning(world, places[failed], first[failed], device[failed], result[failed])
-    # What was left in traditional mode came onto the network days later, the rest hours after a failure.
+    # Meters left in traditional mode are commissioned days later, others hours after a failure.
     late = batch.mode[newer] == TRADITIONAL
     wait = np.where(
         late, rng.integers(2 * DAY_MS, 30 * DAY_MS, len(newer)), rng.integers(HOUR_MS, 30 * HOUR_MS, len(newer))
@@ -103,11 +103,11 @@ def report_commissioning(world: World, batch: Fitted, at: Ints) -> None:
 
 
 def report_decommissioning(world: World, fitted: Fitted, fitted_at: Ints, removed: Removed, removed_at: Ints) -> None:
-    """SMETS2 meters that were exchanged or taken away leave the inventory."""
+    """Records that SMETS2 meters which were exchanged or removed are decommissioned."""
     exchanged = np.flatnonzero(fitted.replaced == SMETS2)
     places = fitted.meter[exchanged]
     device = device_numbers(places, fitted.fitting[exchanged] - 1, METER)
-    # Before the new device's own story begins.
+    # Before the new device's own events.
     _status(world, places, fitted_at[exchanged] - MINUTE_MS, device, (_meter_types(world, places), DECOMMISSIONED))
     gone = np.flatnonzero(removed.kind == SMETS2)
     places = removed.meter[gone]
@@ -116,7 +116,7 @@ def report_decommissioning(world: World, fitted: Fitted, fitted_at: Ints, remove
 
 
 def report_migration(world: World, batch: Migrated, at: Ints) -> None:
-    """Migrations of SMETS1 meters; a few fail a week before they succeed."""
+    """Records migrations of SMETS1 meters; a few fail a week before they succeed."""
     rng = world.rng
     device = device_numbers(batch.meter, batch.fitting, METER)
     failed = rng.random(len(at)) < _MIGRATION_FAILS
@@ -135,7 +135,7 @@ def report_migration(world: World, batch: Migrated, at: Ints) -> None:
 
 
 def report_credentials(world: World, batch: Switched, at: Ints) -> None:
-    """Credentials of meters on the network, handed to the gainer within hours; some only at a second attempt."""
+    """Records that the gainer gets the credentials of meters on the network within hours, some at a second attempt."""
     rng, meters = world.rng, world.meters
     kind = meters.kind[batch.meter]
     rows = np.flatnonzero((kind == SMETS2) | ((kind == SMETS1) & meters.migrated[batch.meter]))
@@ -159,7 +159,7 @@ def report_credentials(world: World, batch: Switched, at: Ints) -> None:
 
 
 def report_hubs(world: World, quarter: Quarter) -> None:
-    """Hubs that lose the network and regain it, after days mostly, after more than a month sometimes."""
+    """Records hubs that lose the network and regain it, mostly after days, sometimes after more than a month."""
     rng, meters = world.rng, world.meters
     newer = np.flatnonzero(meters.present & (meters.kind == SMETS2) & ~meters.busy)
     csp = world.places.csp_region[meters.region[newer]]
@@ -182,14 +182,14 @@ def report_hubs(world: World, quarter: Quarter) -> None:
 
 
 def _measured_days(world: World, quarter: Quarter) -> Ints:
-    """The days of a quarter that are measured: all of them at full scale, fewer the fewer meters there are."""
+    """Returns the days of a quarter that are measured: all of them at full scale, fewer if there are fewer meters."""
     days = len(quarter.days_ms) - 1
     count = int(np.clip(round(len(world.meters.kind) / 20_000), 1, days))
     return np.arange(count) * days // count
 
 
 def report_service(world: World, quarter: Quarter) -> None:
-    """The DCC's daily measures by service provider region and generation; SMETS1 from 2019 on."""
+    """Records the DCC's daily measures by service provider region and generation; SMETS1 from 2019Q3 on."""
     if quarter.number < _MEASURED_FROM:
         return
     rng, meters = world.rng, world.meters

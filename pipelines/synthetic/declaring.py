@@ -1,4 +1,4 @@
-"""Suppliers' own control totals, worked out from what is true at a quarter's end."""
+"""Suppliers' declared meters, computed from the true stock at a quarter's end."""
 
 from typing import Final
 
@@ -17,15 +17,16 @@ _LARGE: Final = np.array([source.size_class == "LARGE" for source in sources().v
 
 
 def portfolio(stock: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-    """A stock without its payment modes: keys and counts."""
+    """Returns a stock summed over payment modes: keys and counts."""
     keys, where = np.unique(stock[0] // len(PAYMENT_MODES), return_inverse=True)
     return keys, np.bincount(where, weights=stock[1]).astype(np.int64)
 
 
 def declare(world: World, quarter: Quarter, stock: tuple[Ints, Ints], before: Ints) -> Ints:
-    """Records every supplier's totals at a quarter's end: large ones each quarter, small ones for the fourth.
+    """Records suppliers' declared meters at a quarter's end: large suppliers every quarter, small ones in the fourth.
 
-    Cells declared the time before and empty now are declared as 0. Returns the keys that now stand as not empty.
+    Cells that were last declared above 0 (`before`) and are empty now are declared as 0. Returns the keys of the cells
+    last declared above 0.
     """
     keys, counts = portfolio(stock)
     trading = np.array([heir(source, quarter.number) == source for source in SOURCES])

@@ -1,4 +1,4 @@
-"""Dirt: what real data has. Spoils frames of events before they are written, and files after."""
+"""Dirt, the faults of real data. Spoils frames of events before they are written, and files afterwards."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ from pipelines.synthetic.soiling import REGULAR, Columns, Soil, together
 from pipelines.synthetic.state import Ints
 from schemas.registry import current
 
-# The share of events that are never sent, and the most of the files that are damaged, at full dirt.
+# At full dirt: the share of events that are never sent, and the share of files that are damaged.
 _FORGOTTEN: Final = 0.002
 _DAMAGED_FILES: Final = 0.02
 
 
 def soiled(soil: Soil, frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The frames with faults: events spoiled, left out and sent again, and corrections of a record sent as another."""
+    """Returns the frames with faults: events spoiled, omitted or sent again, and corrections of a different record."""
     events = {record: _prepared(soil, record, frame) for record, frame in frames.items()}
     across = [spread(soil, events["MeterInstalled"]) for spread in ACROSS] if "MeterInstalled" in events else []
     for record, columns in events.items():
@@ -31,7 +31,7 @@ def soiled(soil: Soil, frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFram
 
 
 def _prepared(soil: Soil, record: str, frame: pl.DataFrame) -> Columns:
-    """A record's events without those that are forgotten, with the columns that only dirt knows."""
+    """Drops the events that are never sent, and adds the columns that only dirt uses."""
     kept = np.ones(frame.height, dtype=bool)
     kept[soil.rows(frame.height, _FORGOTTEN)] = False
     marked = frame.with_columns(lot=pl.lit(REGULAR, pl.Int8), shout=pl.lit(0, pl.Int8))
@@ -48,7 +48,7 @@ def _soiled(soil: Soil, columns: Columns) -> Columns:
         if fault.concerns(columns.record):
             more = fault.spoil(soil, columns, soil.rows(columns.height, fault.rate))
             resent += [more] if more is not None and more.height else []
-    # Copies are of what was sent, so what is spoiled from here on may be spoiled in one copy and not in another.
+    # Copies are spoiled independently from here on: one may be spoiled and another not.
     columns = together([columns, *resent])
     for fault in FAULTS:
         if fault.concerns(columns.record):
@@ -57,7 +57,7 @@ def _soiled(soil: Soil, columns: Columns) -> Columns:
 
 
 def shuffled(soil: Soil, groups: Ints, times: Ints) -> Ints:
-    """Times to put rows in order by: the true ones, but in a share of the groups, as large as the dirt, random ones."""
+    """Returns the times by which to order rows: the true ones, but random ones in a share of groups (the dirt)."""
     numbers, which = np.unique(groups, return_inverse=True)
     in_disorder = (soil.rng.random(len(numbers)) < soil.dirt)[which]
     return np.where(in_disorder, soil.rng.integers(0, 1 << 40, len(times)), np.clip(times, 0, (1 << 47) - 1))
@@ -67,7 +67,7 @@ def damage(soil: Soil, out: Path) -> int:
     """Damages files and adds some that cannot be read; returns how many were added."""
     files = sorted(out.rglob("*.avro"), key=lambda path: (-path.stat().st_size, str(path)))
     count = max(2, round(_DAMAGED_FILES * soil.dirt * len(files)))
-    # Among the larger files, since in a small one there is little but the header to damage.
+    # Only the larger files, since a small one has little more than its header.
     files = files[: max(count, len(files) // 4)]
     chosen = [files[place] for place in soil.rng.choice(len(files), min(count, len(files)), replace=False)]
     for place, path in enumerate(chosen):
@@ -81,18 +81,18 @@ def damage(soil: Soil, out: Path) -> int:
 
 
 def _cut(data: bytes) -> bytes:
-    """A file whose end did not arrive."""
+    """Returns a file's bytes without the last fifth."""
     return data[: len(data) * 4 // 5]
 
 
 def _scratched(data: bytes) -> bytes:
-    """A file with some bytes overwritten."""
+    """Returns a file's bytes with some overwritten."""
     middle = len(data) * 4 // 5
     return data[:middle] + b"\xff" * 24 + data[middle + 24 :]
 
 
 def _of_a_future_schema() -> bytes:
-    """A file of one record of a schema that nobody has published."""
+    """Returns a file of one record with a schema that was never published."""
     schema = json.loads(json.dumps(current()["MeterRemoved"].schema))
     schema["name"] = "MeterRecycled"
     sync = b"a schema to come."[:16]

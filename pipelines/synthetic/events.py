@@ -1,7 +1,7 @@
-"""Events as they pile up: columns of numbers by record, in the order of the contract's fields.
+"""Collects events: columns of numbers by record, in the order of the contract's fields.
 
 Texts are kept as places in lists (sources, regions, areas, meter points), devices and cases as 64-bit numbers; the
-texts are made when the events are written. A place of NONE is null.
+texts are made when the events are written. The place NONE means null.
 """
 
 import functools
@@ -42,21 +42,21 @@ _WIDE: Final[dict[str, type[np.generic]]] = {
 
 
 def fields_of(record: str) -> tuple[str, ...]:
-    """The fields of a record that a batch gives: all but `event_id`, `action` and `corrects`."""
+    """Returns the fields of a record that a batch has: all but `event_id`, `action` and `corrects`."""
     return current()[record].field_names[3:]
 
 
 @functools.cache
 def column_types(record: str) -> dict[str, type[np.generic]]:
-    """The columns of a record's frame and their types; what is not listed is a small code."""
+    """Returns the columns of a record's frame and their types: int8 codes unless listed in `_WIDE`."""
     return {name: _WIDE.get(name, np.int8) for name in fields_of(record)}
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Takes batches of events and gives them back as one frame a record.
+    """Collects batches of events and returns them as one frame for each record.
 
-    `last_ms` is the last instant: what takes effect later is left out, what is reported later is reported then.
+    `last_ms` is the last instant: events that take effect later are dropped, later reporting times are set to it.
     """
 
     last_ms: int
@@ -64,7 +64,10 @@ class Recorder:
     events: int = 0
 
     def add(self, record: str, **columns: npt.ArrayLike) -> None:
-        """Takes a batch: a column for each of the record's fields, arrays of one length or one value for all rows."""
+        """Adds a batch: a column for each of the record's fields, arrays of one length or one value for all rows.
+
+        Raises ValueError for other columns.
+        """
         types = column_types(record)
         if columns.keys() != types.keys():
             raise ValueError(f"{record} wants the columns {', '.join(types)}.")
@@ -83,7 +86,7 @@ class Recorder:
         self.events += len(arrays[effective])
 
     def take(self) -> dict[str, pl.DataFrame]:
-        """Everything taken so far by record, in the order in which it came; the recorder is empty afterwards."""
+        """Returns all events so far by record, in the order in which they were added, and empties the recorder."""
         frames = {}
         for record, batches in self.batches.items():
             columns = [np.concatenate(parts) for parts in zip(*batches, strict=True)]

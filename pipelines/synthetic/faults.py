@@ -1,4 +1,4 @@
-"""Faults that spoil events as they are sent: each function writes bad values into some rows."""
+"""Faults that spoil events before they are sent: each function writes bad values into some rows."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _TWO_THOUSAND_AND_SIX_MS: Final = 1_136_073_600_000
 
 
 def wrong_check_digits(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Meter points whose check digits are wrong."""
+    """Sets meter points whose check digits are wrong."""
     for fuel, places in enumerate(soil.wrong_points):
         hit = rows[events["fuel"][rows] == fuel]
         if len(places):
@@ -35,84 +35,84 @@ def wrong_check_digits(soil: Soil, events: Columns, rows: Ints) -> None:
 
 
 def malformed_points(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Meter point numbers in the wrong form: too short, with letters, or missing."""
+    """Sets meter point numbers of the wrong form: too short, with letters, or empty."""
     events["meter_point_id"][rows] = soil.rng.choice(soil.malformed_points, len(rows))
 
 
 def unknown_regions(soil: Soil, events: Columns, rows: Ints) -> None:
-    """A region code that there is not."""
+    """Sets a region code that does not exist."""
     events["region_code"][rows] = soil.unknown_region
 
 
 def other_regions(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Another region than the meter's."""
+    """Sets a random region in place of the meter's."""
     events["region_code"][rows] = soil.rng.integers(0, len(region_codes()), len(rows))
 
 
 def unknown_sources(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """A source that is not on the list."""
+    """Sets a source that is not on the list."""
     events["source_id"][rows] = UNKNOWN_SOURCE
 
 
 def wrong_folders(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Events that lie in another source's folder."""
+    """Puts events into another source's folder."""
     events["owner"][rows] = soil.rng.integers(0, DCC, len(rows))
 
 
 def other_suppliers(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Events that another supplier sends, of a meter that is not its own; it may not even trade at that time."""
+    """Makes another supplier send the event of a meter that is not its own; it may not even trade at that time."""
     events["source_id"][rows] = soil.rng.integers(0, DCC, len(rows))
     events["owner"][rows] = events["source_id"][rows]
 
 
 def wrong_kinds_of_source(soil: Soil, events: Columns, rows: Ints) -> None:
-    """A supplier's record from the DCC, or the reverse."""
+    """Makes the DCC send a supplier's record, or a supplier the DCC's."""
     from_dcc = events.record in SUPPLIER_RECORDS
     events["source_id"][rows] = DCC if from_dcc else soil.rng.integers(0, DCC, len(rows))
     events["owner"][rows] = events["source_id"][rows]
 
 
 def modes_that_do_not_fit(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Modes that the meter's type cannot have."""
+    """Sets operating modes that the meter's type cannot have."""
     smets = events["meter_type"][rows] <= SMETS2
     events["operating_mode"][rows] = np.where(smets, NOT_APPLICABLE, SMART)
 
 
 def upfront_charges(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Charges on the day; to businesses they are allowed."""
+    """Sets charges on the day of installation, which are allowed for businesses only."""
     events["upfront_charge_pence"][rows] = soil.rng.integers(1, 15_000, len(rows))
 
 
 def missing_devices(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Installations without the device's id, or without the hub's."""
+    """Removes the device's id or the hub's from installations."""
     events["device_id"][rows[::2]] = 0
     events["hub_id"][rows[1::2]] = 0
 
 
 def odd_reasons(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Reasons that do not fit what was fitted."""
+    """Sets reasons that do not match the type of the fitted meter."""
     smart = events["meter_type"][rows] != NON_SMART
     odd = (INSTALL_REASONS.index("NON_SMART_REPLACEMENT"), INSTALL_REASONS.index("SMART_FOR_NON_SMART"))
     events["install_reason"][rows] = np.where(smart, *odd)
 
 
 def skewed_clocks(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Clocks that run behind: reported minutes to hours before it took effect."""
+    """Sets reporting times minutes to hours before the event took effect, as clocks that run slow do."""
     events["reported_at"][rows] = events["effective_at"][rows] - soil.rng.integers(MINUTE_MS, 20 * HOUR_MS, len(rows))
 
 
 def reported_days_before(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Reported days before it took effect."""
+    """Sets reporting times days before the event took effect."""
     events["reported_at"][rows] = events["effective_at"][rows] - DAY_MS - soil.later(len(rows), 0.01, 20)
 
 
 def before_the_rollout(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Dates before 2008."""
+    """Sets dates before 2008."""
     events["effective_at"][rows] = _TWO_THOUSAND_AND_SIX_MS + soil.later(len(rows), 0, 700)
 
 
 def at_the_quarters_edge(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Half an hour before or after the local midnight with which the quarter began, such as 23:30Z on 30 June."""
+    """Moves events to the local midnight at which the quarter began, or half an hour before or after it."""
     numbers, which = np.unique(quarters_of(events["effective_at"][rows]), return_inverse=True)
     starts = np.array([quarter_days(int(number)).start_ms for number in numbers], dtype=np.int64)
     side = soil.rng.choice(np.array([-30, 0, 30]), len(rows)) * MINUTE_MS
@@ -121,44 +121,44 @@ def at_the_quarters_edge(soil: Soil, events: Columns, rows: Ints) -> None:
 
 
 def months_late(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Reported and delivered months late."""
+    """Makes events be reported and delivered months late."""
     late = events["reported_at"][rows] + soil.later(len(rows), 30, 300)
     events["reported_at"][rows] = np.minimum(late, soil.last_ms)
     events["lot"][rows] = LATE
 
 
 def malformed_ids(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Event ids in upper case."""
+    """Sets event ids in upper case."""
     events["shout"][rows] = 1
 
 
 def corrections_of_nothing(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Amendments that name no event, and news that name one."""
+    """Makes amendments that name no target, and new events that name one."""
     events["action"][rows[::2]] = AMEND
     for name in ("corrects_a", "corrects_b"):
         events[name][rows[1::2]] = soil.rng.integers(1, 2**64, len(rows[1::2]), dtype=np.uint64)
 
 
 def malformed_quarters(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Quarters not written as they should be."""
+    """Sets quarters in the wrong form."""
     events["quarter"][rows] = soil.malformed_quarter
 
 
 def miscounted(soil: Soil, events: Columns, rows: Ints) -> None:
-    """Control totals that are off by a few meters."""
+    """Changes declared meters by a few."""
     off = soil.rng.integers(1, 6, len(rows))
     events["meters"][rows] += off * np.where(soil.rng.random(len(rows)) < 0.5, -1, 1)
     events["meters"][rows] = np.maximum(events["meters"][rows], 0)
 
 
 def negative_counts(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Counts below zero."""
+    """Sets counts below zero."""
     name = "meters" if events.record == "PortfolioDeclared" else "numerator"
     events[name][rows] = -1 - np.abs(events[name][rows])
 
 
 def points_where_none_belongs(_soil: Soil, events: Columns, rows: Ints) -> None:
-    """Meter points in records that are not about one."""
+    """Sets meter points in records that are not about a meter point."""
     events["meter_point_id"][rows] = np.where(events["meter_point_id"][rows] == NO_METER_POINT, rows % 2, 0)
 
 
@@ -166,7 +166,7 @@ _WITH_CELL: Final = ("MeterInstalled", "PortfolioDeclared")
 _OF_METERS: Final = ("MeterInstalled", "MeterRemoved", "OperatingModeChanged", "SupplyGained", "PaymentModeChanged")
 _NO_POINT: Final = RECORDS_WITHOUT_METER_POINT
 
-# In this order: a fault may hit an event that another one has hit before.
+# The order matters: a fault may hit an event that an earlier one has hit.
 FAULTS: Final = (
     Fault(0.006, other_suppliers, _OF_METERS),
     Fault(0.004, at_the_quarters_edge, except_for=_NO_POINT),

@@ -1,4 +1,4 @@
-"""A synthetic Britain as a feed: every event as a message of its own, in the order in which they were reported."""
+"""A synthetic Britain as a feed: every event as one message, in the order in which they were reported."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _AT_A_TIME: Final = 10_000
 
 
 class Event(NamedTuple):
-    """One event: whose topic it goes to, when it was reported (milliseconds), and its single-object encoding."""
+    """One event: the owner whose topic it goes to, its reporting time in milliseconds, its single-object encoding."""
 
     owner: str
     reported_at: int
@@ -28,9 +28,9 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Events of one record: what comes before each body, the bodies one after the other, and where each begins.
+    """Events of one record: the prefix of each body, the bodies one after the other, and the start of each.
 
-    `owner` holds places in SOURCES; one behind the last is nobody's.
+    `owner` holds places in SOURCES; the place after the last means an unknown source.
     """
 
     prefix: bytes
@@ -42,7 +42,7 @@ class _Part:
 
 @dataclass(slots=True)
 class Feed:
-    """The events of a Britain, kept in memory (about 115 bytes each). `lists` holds their texts."""
+    """The events of a synthetic Britain, kept in memory (about 115 bytes each). `lists` holds their texts."""
 
     lists: Lists
     seed: int
@@ -51,7 +51,7 @@ class Feed:
     parts: list[_Part] = field(default_factory=list)
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
-        """Takes events, which get the same ids as in files; those in the folder of nobody have no topic to go to."""
+        """Adds events, with the same ids as in files."""
         for record, frame in sent(frames, (self.seed, self.part), self.soil).items():
             bodies = encode(record, frame, self.lists)
             prefix = SINGLE_OBJECT_MARKER + current()[record].fingerprint
@@ -60,7 +60,7 @@ class Feed:
         self.part += 1
 
     def events(self) -> Iterator[Event]:
-        """Every event, by when it was reported."""
+        """Yields every event in the order of reporting, except those of an unknown owner, which has no topic."""
         sizes = [len(part.owner) for part in self.parts]
         which = np.repeat(np.arange(len(sizes)), sizes)
         row = np.concatenate([np.arange(size) for size in sizes])
@@ -76,7 +76,7 @@ class Feed:
 
 
 def feed(plan: Plan, progress: Progress) -> Feed:
-    """The feed of a plan: the events that `generate` would write into files, those of damaged files too."""
+    """Returns the feed of a plan: the events that `generate` would write into files, including damaged ones."""
     _, made = lived(plan, progress, lambda lists, soil: Feed(lists, plan.seed, soil))
     progress("Done", 1.0)
     return made

@@ -1,4 +1,4 @@
-"""Meters fitted and taken away in a quarter, by quota of segment, region and generation."""
+"""Fits and removes meters in a quarter, by quotas for segment, region and generation."""
 
 from typing import Final
 
@@ -39,13 +39,13 @@ _REPLACEMENT_RATE: Final = 0.0012
 _FITTED_TRADITIONAL: Final = 0.025
 _REMOVED_WHY: Final = [REMOVAL_REASONS.index(r) for r in ("DEMOLITION", "DE_ENERGISED", "FAULT", "OTHER")]
 _REMOVED_OFTEN: Final = (0.7, 0.2, 0.03, 0.07)
-# How eager small suppliers are to fit, against large ones.
+# How many meters small suppliers fit, relative to large ones.
 _SMALL_EFFORT: Final = 0.5
 _EFFORT: Final = np.array([_SMALL_EFFORT if s.size_class == "SMALL" else 1.0 for s in sources().values()])
 
 
 def remove(world: World) -> Removed:
-    """Takes the quarter's share of meters away for good."""
+    """Removes the quarter's share of meters without replacement."""
     meters, rng = world.meters, world.rng
     present = np.flatnonzero(meters.present)
     groups = meters.segment[present].astype(np.int16) * 16 + meters.region[present]
@@ -62,7 +62,7 @@ def remove(world: World) -> Removed:
 
 
 def fit(world: World, quarter: int) -> Fitted:
-    """All that is fitted in a quarter: new connections, the rollout itself, exchanges, and plain replacements."""
+    """Fits all meters of a quarter: new connections, the rollout itself, exchanges, and non-smart replacements."""
     batches = [_roll_out(world, segment, quarter) for segment in range(len(SEGMENTS))]
     comparable = sum(int((batch.kind != NON_SMART).sum()) for batch in batches)
     batches.append(_exchange(world, quarter, comparable))
@@ -71,7 +71,7 @@ def fit(world: World, quarter: int) -> Fitted:
 
 
 def _roll_out(world: World, segment: int, quarter: int) -> Fitted:
-    """New connections and smart meters for non-smart ones, until the segment's targets of the quarter's end are met."""
+    """Fits new connections and smart meters for non-smart ones until the segment's targets for the quarter are met."""
     meters = world.meters
     staying = meters.here(segment) & ~meters.busy
     smart = staying & (meters.kind != NON_SMART)
@@ -100,7 +100,7 @@ def _smart_when_new(quarter: int) -> float:
 
 
 def _connect(world: World, segment: int, count: int, quarter: int) -> Ints:
-    """New meter points, by region; supplied by suppliers in proportion to their books."""
+    """Chooses new meter points by region and gives them suppliers in proportion to their shares."""
     meters, rng = world.meters, world.rng
     points = np.flatnonzero((meters.segment == segment) & (meters.new_in == 0))
     regions = meters.region[points]
@@ -115,7 +115,7 @@ def _connect(world: World, segment: int, count: int, quarter: int) -> Ints:
 
 
 def _first_smart(world: World, segment: int, count: int, target: int) -> Ints:
-    """Meters that are not smart yet and will be: by region where most is missing, by suppliers' effort within it."""
+    """Chooses non-smart meters to become smart: by what each region is short of, within it by suppliers' effort."""
     meters, places = world.meters, world.places
     staying = meters.here(segment) & ~meters.busy
     regions = meters.region[staying].astype(np.int64)
@@ -132,7 +132,7 @@ def _first_smart(world: World, segment: int, count: int, target: int) -> Ints:
 
 
 def _generations(world: World, segment: int, quarter: int, count: int) -> Array:
-    """Types for new smart meters: advanced ones up to their target, then SMETS2 by its share, then SMETS1."""
+    """Returns the types of new smart meters: advanced ones up to their target, SMETS2 by its share, the rest SMETS1."""
     meters = world.meters
     advanced = 0
     if segment >= _DOMESTIC:
@@ -144,7 +144,7 @@ def _generations(world: World, segment: int, quarter: int, count: int) -> Array:
 
 
 def _exchange(world: World, quarter: int, comparable: int) -> Fitted:
-    """Smart meters for smart ones: a ratio of the other installations, SMETS1 first as far as its stock is to fall."""
+    """Exchanges smart meters for smart ones, in a ratio to other installations; SMETS1 first, until at its target."""
     meters, rng = world.meters, world.rng
     count = round(comparable * world.targets.at("smart_for_smart_of_installs", quarter))
     older = np.flatnonzero(meters.smets & ~meters.busy & (meters.kind == SMETS1))
@@ -160,7 +160,7 @@ def _exchange(world: World, quarter: int, comparable: int) -> Fitted:
 
 
 def _replace(world: World) -> Fitted:
-    """Worn-out meters that are not smart, for others that are not."""
+    """Replaces worn-out non-smart meters by non-smart ones."""
     meters = world.meters
     places = np.flatnonzero(meters.present & ~meters.busy & (meters.kind == NON_SMART))
     chosen = some(world.rng, places, round(_REPLACEMENT_RATE * len(places)))
@@ -168,7 +168,7 @@ def _replace(world: World) -> Fitted:
 
 
 def _fitted(world: World, places: Ints, kinds: Array, reasons: Array) -> Fitted:
-    """Puts meters in place, each in the mode in which it is left, and marks them busy."""
+    """Puts meters in place, in smart or traditional mode, and marks them busy."""
     meters = world.meters
     replaced = meters.kind[places].copy()
     smets: Mask = kinds <= SMETS2

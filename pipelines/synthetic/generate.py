@@ -1,4 +1,4 @@
-"""Generates a synthetic Britain into a folder: the one door of this package."""
+"""Generates a synthetic Britain into a folder: the entry point of this package."""
 
 import shutil
 from collections.abc import Callable, Generator
@@ -26,7 +26,7 @@ Progress = Callable[[str, float], None]
 
 
 class TakesEvents(Protocol):
-    """Who is handed the events of a Britain, part by part."""
+    """A receiver of a synthetic Britain's events, part by part."""
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
         """Takes a frame of events for each record."""
@@ -40,10 +40,10 @@ _PENDING = 3_000_000
 
 
 def generate(out: Path, plan: Plan, progress: Progress) -> Report:
-    """Writes Avro files as `<source_id>/<Record>-<part>-<number>.avro` under `out` and says how close they came.
+    """Writes Avro files as `<source_id>/<Record>-<part>-<number>.avro` under `out` and reports how close they came.
 
-    The same plan gives the same bytes. `progress` hears what is being done and the fraction done. Raises OSError where
-    the folder cannot be written, FileExistsError where it holds something already.
+    The same plan always writes the same bytes. `progress` is called with the current step and the fraction done. Raises
+    OSError if the folder cannot be written, FileExistsError if it is not empty.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"The folder {out} is not empty.")
@@ -57,7 +57,7 @@ def generate(out: Path, plan: Plan, progress: Progress) -> Report:
 
 @contextmanager
 def _all_or_nothing(out: Path) -> Generator[None]:
-    """The folder exists; after an exception it is as it was, absent or empty."""
+    """Makes the folder; after an exception it is absent or empty again, as before."""
     missing = [path for path in (out, *out.parents) if not path.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def _all_or_nothing(out: Path) -> Generator[None]:
 
 
 def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None], Taker]) -> tuple[Truth, Taker]:
-    """Lives through a plan and hands its events on; gives what is true, and who took them, as `taking` made it."""
+    """Simulates a plan, passes its events to the receiver that `taking` makes, and returns truth and receiver."""
     progress("Opening position", 0.0)
     world = new_world(plan)
     lists = lists_of(world)
@@ -88,7 +88,7 @@ def lived(plan: Plan, progress: Progress, taking: Callable[[Lists, Soil | None],
 
 
 def _soil(plan: Plan, world: World, lists: Lists) -> Soil:
-    """What spoiling needs; puts bad values behind the good ones in the lists."""
+    """Returns what spoiling needs, and appends bad values to the lists."""
     electricity, gas, malformed = bad_points(lists, world.meters.segment)
     return Soil(
         np.random.Generator(np.random.PCG64([plan.seed, plan.meters, 1])),

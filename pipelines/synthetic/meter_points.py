@@ -1,7 +1,7 @@
-"""Numbers of meter points and devices: MPAN cores and MPRNs with right check digits, EUI-64 device ids.
+"""Numbers of meter points and devices: MPAN cores and MPRNs with correct check digits, EUI-64 device ids.
 
-The check digits are worked out as the industry publishes them (docs/glossary.md); the numbers between are a fixed
-permutation of the meters' own, so they are unique and tell nothing.
+The check digits follow the published rules of the industry (docs/glossary.md); the numbers before them are a fixed
+permutation of the meters' serial numbers, so they are unique and reveal nothing.
 """
 
 from typing import Final
@@ -15,20 +15,20 @@ Bytes = npt.NDArray[np.uint8]
 MPAN_WEIGHTS: Final = np.array([3, 5, 7, 13, 17, 19, 23, 29, 31, 37, 41, 43])
 POINT_WIDTH: Final = 13
 _TEN_DIGITS: Final = 10**10
-# Prime to the ranges that they permute.
+# Coprime to the ranges that they permute.
 _STRIDE: Final = 7_368_787_097
 _GAS_STRIDE: Final = 57_885_161
 _SHORT_EVERY: Final = 40
 
 
 def digits(numbers: Ints, width: int) -> Ints:
-    """The decimal digits of numbers, as an array of shape (len(numbers), width) with leading zeros."""
+    """Returns the decimal digits of numbers, as an array of shape (len(numbers), width) with leading zeros."""
     powers = 10 ** np.arange(width - 1, -1, -1, dtype=np.int64)
     return numbers[:, None] // powers % 10
 
 
 def mpans(serial: Ints, distributor: Ints) -> Bytes:
-    """The MPAN cores of electricity meters as ASCII, shape (n, 13). `serial` is unique and has at most ten digits."""
+    """Returns electricity meters' MPAN cores as ASCII, shape (n, 13). `serial` is unique, with at most ten digits."""
     body = digits(distributor * _TEN_DIGITS + serial * _STRIDE % _TEN_DIGITS, 12)
     check = body @ MPAN_WEIGHTS % 11 % 10
     return (np.column_stack([body, check]) + ord("0")).astype(np.uint8)
@@ -43,7 +43,7 @@ def _mprn(lead: Ints, width: int) -> Bytes:
 
 
 def mprns(serial: Ints) -> tuple[Bytes, Ints]:
-    """The MPRNs of gas meters as ASCII, padded with zero bytes to 13, and their lengths: mostly 10, some 9 or 6."""
+    """Returns gas meters' MPRNs as ASCII, padded with zero bytes to 13, and their lengths: mostly 10, some 9 or 6."""
     width = np.full(len(serial), 8)
     width[serial % _SHORT_EVERY == 1] = 7
     width[(serial % _SHORT_EVERY == 2) & (serial < 9000)] = 4
@@ -51,14 +51,14 @@ def mprns(serial: Ints) -> tuple[Bytes, Ints]:
     for size in (4, 7, 8):
         of_size = width == size
         least = 10 ** (size - 1)
-        # One less than nine times the power is prime to the stride, so leads do not repeat.
+        # One less than nine times the power is coprime to the stride, so leads do not repeat.
         lead = least + serial[of_size] * _GAS_STRIDE % (9 * least - 1)
         out[of_size] = _mprn(lead, size)
     return out, width + 2
 
 
 def mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Numbers scattered over 64 bits, one to one (the finaliser of SplitMix64)."""
+    """Scatters numbers over 64 bits, one to one (the finaliser of SplitMix64)."""
     out = numbers + np.uint64(0x9E3779B97F4A7C15)
     out = (out ^ (out >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     out = (out ^ (out >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -68,6 +68,6 @@ def mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def device_numbers(
     meter: npt.NDArray[np.integer], fitting: npt.NDArray[np.integer], role: int
 ) -> npt.NDArray[np.uint64]:
-    """The number of the device in a role (0 meter, 1 hub) that a fitting put at a meter; never 0 in practice."""
+    """Returns the numbers of the devices in a role (0 meter, 1 hub) that fittings install; never 0 in practice."""
     serial = meter.astype(np.uint64) << np.uint64(16) | fitting.astype(np.uint64) << np.uint64(4) | np.uint64(role)
     return mixed(serial)

@@ -1,4 +1,4 @@
-"""The position at the start of 2012: all meter points that will ever be, and the meters that are already there."""
+"""The opening position at the start of 2012: all meter points that will ever exist, and the meters already in place."""
 
 import itertools
 from typing import Final
@@ -27,7 +27,7 @@ from pipelines.synthetic.targets import OPENING, SEGMENTS, Targets, fuel_of, sec
 from schemas.codes import IN_HOME_DISPLAY_ANSWERS, INSTALL_REASONS
 from schemas.sources import sources
 
-# A quarter's share of meters that go for good: buildings demolished, supplies cut off.
+# The share of meters removed without replacement in a quarter: buildings demolished, supplies cut off.
 REMOVAL_RATE: Final = 0.0004
 AREA_UNKNOWN: Final = 0.03
 PREPAYMENT_SHARE: Final = (0.15, 0.15, 0.02, 0.02)
@@ -35,20 +35,20 @@ _EARLIEST_MS: Final = 1_199_145_600_000 + DAY_MS
 
 
 def points_needed(plan: Plan, targets: Targets, last: int) -> Ints:
-    """An upper bound of the meter points that a segment ever has: first meters, growth, and what removals ask for."""
+    """Returns, for each segment, an upper bound of its meter points: first meters, growth and replaced removals."""
     quarters = last - OPENING
     need = []
     for segment in range(len(SEGMENTS)):
         stock = [targets.segment("all_meters", segment, quarter) for quarter in range(OPENING, last + 1)]
         growth = sum(max(0.0, after - before) for before, after in itertools.pairwise(stock))
         most = plan.scale * 1e6 * (stock[0] + growth + max(stock) * REMOVAL_RATE * quarters)
-        # Rounding may ask for a meter or two a quarter and region on top.
+        # Rounding may need a few more meter points each quarter.
         need.append(round(most) + 14 * quarters + 16)
     return np.array(need)
 
 
 def open_points(rng: np.random.Generator, places: Places, counts: Ints) -> Meters:
-    """Meter points without meters: `counts` of each segment, spread over regions by quota, and over their areas."""
+    """Makes meter points without meters: `counts` of each segment, spread over regions by quota, and over areas."""
     segments = np.repeat(np.arange(len(counts), dtype=np.int8), counts)
     regions = np.concatenate([_regions(rng, places, segment, count) for segment, count in enumerate(counts)])
     areas = regions.astype(np.int16) * AREAS_IN_A_REGION + rng.integers(0, AREAS_IN_A_REGION, len(regions))
@@ -62,7 +62,7 @@ def _regions(rng: np.random.Generator, places: Places, segment: int, count: int)
 
 
 def open_meters(world: World) -> Ints:
-    """The places of the meters in place at the start of 2012, with supplier, type, mode and payment set."""
+    """Puts the meters of the start of 2012 in place, with supplier, type, mode and payment; returns their places."""
     return np.concatenate([_open_segment(world, segment) for segment in range(len(SEGMENTS))])
 
 

@@ -1,6 +1,6 @@
 """Where meters are: regions, the networks that serve them, service provider regions and local authorities.
 
-How many meters a region has, how far it is ahead or behind and how customers spread over networks are estimates.
+A region's number of meters, its lead or lag in the rollout and its customers' spread over networks are estimates.
 """
 
 import csv
@@ -16,7 +16,7 @@ from schemas.geography import gsp_groups, region_codes
 
 _CSV: Final = Path(__file__).parent / "places.csv"
 AREAS_IN_A_REGION: Final = 8
-# Customers of each distributor in millions, an estimate: it only says how a region's meters spread over networks.
+# Customers of each distributor in millions, an estimate: used only to spread a region's meters over networks.
 _CUSTOMERS: Final = {
     10: 3.7, 11: 2.7, 12: 2.4, 13: 1.5, 14: 2.5, 15: 1.6, 16: 2.4,
     17: 0.8, 18: 2.0, 19: 2.4, 20: 3.1, 21: 1.15, 22: 1.7, 23: 2.3,
@@ -39,7 +39,7 @@ class Places:
 
 
 def _distributor_shares() -> tuple[npt.NDArray[np.int64], Floats]:
-    """Distributor ids, and for each region (row) the share of its meters on each network (column)."""
+    """Returns distributor ids, and for each region (row) the share of its meters on each network (column)."""
     groups = sorted(gsp_groups().values(), key=lambda group: group.distributor_id)
     table = np.array(
         [[_CUSTOMERS[g.distributor_id] * g.region_shares.get(code, 0) for g in groups] for code in region_codes()]
@@ -48,7 +48,7 @@ def _distributor_shares() -> tuple[npt.NDArray[np.int64], Floats]:
 
 
 def read_places() -> Places:
-    """The places as the project's files give them."""
+    """Reads the places from the project's files."""
     with _CSV.open(encoding="utf-8", newline="") as file:
         rows = {row["region_code"]: row for row in csv.DictReader(file)}
     ordered = [rows[code] for code in region_codes()]

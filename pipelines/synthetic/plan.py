@@ -12,12 +12,12 @@ FIRST_DAY: Final = date(2012, 1, 1)
 LAST_DAY: Final = date(2030, 12, 31)
 
 
-# At the end of 2024.
+# The meters of Great Britain at the end of 2024.
 MOST_METERS = 57_900_000
 
 
 class PlanError(ValueError):
-    """A plan makes no sense; the message is one sentence for the user."""
+    """A plan has an impossible value; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Plan:
 
     `meters` is the number of meters in Great Britain at the end of 2024, whatever `until` is: 57,900 is a scale of
     1:1,000. `until` is the last local day on which anything happens or is reported. `dirt` is 0 (clean) to 1.
-    Raises PlanError where a value makes no sense.
+    Raises PlanError for an impossible value.
     """
 
     meters: int
@@ -48,18 +48,18 @@ class Plan:
 
     @property
     def scale(self) -> float:
-        """Generated meters for each meter of Great Britain."""
+        """The number of generated meters for each meter of Great Britain."""
         return self.meters / GB_METERS
 
 
-# Meters, and the events of a clean Britain of that size until the middle of 2026 (measured). There are only so many
-# control totals for suppliers to declare, so up to a few hundred thousand meters events grow a little slower than they.
+# Numbers of meters, and of the events of a clean Britain of that size until the middle of 2026 (measured). Declared
+# meters are limited by the number of cells, so up to a few hundred thousand meters events grow a little more slowly.
 _SIZES: Final = (0, 3_000, 20_000, 57_900, 300_000)
 _EVENTS: Final = (0, 70_350, 272_000, 673_400, 3_177_000)
 
 
 def meters_for(events: int) -> int:
-    """The number of meters whose clean rollout until the middle of 2026 comes to about `events` events (within 1 %)."""
+    """Returns how many meters have about `events` events (within 1 %) in a clean rollout until the middle of 2026."""
     if events > _EVENTS[-1]:
         slope = (_SIZES[-1] - _SIZES[-2]) / (_EVENTS[-1] - _EVENTS[-2])
         return round(_SIZES[-1] + (events - _EVENTS[-1]) * slope)

@@ -1,4 +1,4 @@
-"""How close the synthetic Britain, or a run's cells of it, came to the published figures that it was calibrated to."""
+"""Compares the synthetic Britain, or a run's cells of it, with the published figures that it was calibrated to."""
 
 import csv
 import functools
@@ -17,14 +17,14 @@ from schemas.tables import SYNTHETIC_NOTICE
 
 _CSV: Final = Path(__file__).parent / "calibration.csv"
 _CONTRADICTIONS_CSV: Final = Path(__file__).parent / "contradictions.csv"
-# (size in meters of Great Britain, percentage within which a figure of that size has to be met), largest first.
+# (least size in meters of Great Britain, percentage within which such a figure has to be met), largest first.
 TOLERANCES: Final = ((5_000_000, 3.0), (1_000_000, 6.0))
 _SMETS: Final = pl.col("meter_type").is_in(["SMETS1", "SMETS2"])
 _ADVANCED: Final = pl.col("meter_type") == "ADVANCED"
 _SMART_MODE: Final = pl.col("operating_mode") == "SMART"
 _TRADITIONAL: Final = pl.col("operating_mode") == "TRADITIONAL"
 _ALL: Final = pl.lit(value=True)
-# What each figure counts, and what it is a percentage of (None: it is a number of meters).
+# The part that each figure counts, and the whole that it is a percentage of (None: it is a number of meters).
 _COUNTS: Final[dict[str, tuple[pl.Expr, pl.Expr | None]]] = {
     "all_meters": (_ALL, None),
     "smart_mode": (_SMART_MODE, None),
@@ -46,7 +46,7 @@ _COUNTS: Final[dict[str, tuple[pl.Expr, pl.Expr | None]]] = {
 }
 FLOWS: Final = ("installs", "smets2_share_of_installs")
 _DIMENSIONS: Final = ("size", "group", "region_code", "fuel", "sector", "meter_type", "operating_mode", "payment_mode")
-# Installations that the official series does not count, besides meters that are not smart.
+# Installations that the official series does not count, besides those of non-smart meters.
 _LEFT_OUT: Final = ("SMART_FOR_SMART", "NON_SMART_REPLACEMENT")
 
 
@@ -67,9 +67,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A figure held against what was generated. `achieved` is scaled to Great Britain; `meters` is the figure's size.
+    """A figure compared with the generated meters.
 
-    `deviation` is in percent of the target; `tolerance` in percent, None where the figure is too small for one.
+    `achieved` is scaled to Great Britain; `meters` is the figure's size; `deviation` is in percent of the target;
+    `tolerance` is in percent, None if the figure is too small for one.
     """
 
     figure: Figure
@@ -86,7 +87,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was generated and how close it came, worked out from the meters themselves, before any dirt."""
+    """What was generated and how close it came, computed from the meters themselves, before any dirt."""
 
     plan: Plan
     files: int
@@ -97,14 +98,14 @@ class Report:
 
 @functools.cache
 def figures() -> tuple[Figure, ...]:
-    """The figures calibrated to, in the file's order."""
+    """Returns the figures that the targets were calibrated to, in the file's order."""
     with _CSV.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(Figure(r["ref"], r["period"], r["what"], r["scope"], float(r["value"]), r["source"]) for r in rows)
 
 
 def _described(cells: pl.DataFrame, measure: str) -> pl.DataFrame:
-    """The cells of a measure with the sender's size class and group."""
+    """Returns the cells of a measure with the source's size class and group."""
     size = {s.source_id: s.size_class.lower() for s in sources().values()}
     group = {s.source_id: s.group for s in sources().values()}
     return cells.filter(pl.col("measure") == measure).with_columns(
@@ -130,14 +131,14 @@ def _in_scope(scope: str) -> pl.Expr:
 
 @dataclass(slots=True)
 class _Cells:
-    """Cells of stock and of flow; `of` adds them up over a figure's period, each period once."""
+    """Cells of stock and of flow; `of` sums them over a figure's period and keeps the sums."""
 
     stock: pl.DataFrame
     flow: pl.DataFrame
     periods: dict[tuple[str, bool], pl.DataFrame] = field(default_factory=dict)
 
     def of(self, figure: Figure) -> pl.DataFrame:
-        """The cells of a figure's period: stock as the running sum up to a quarter, flow in the quarter or year."""
+        """Returns the cells of a figure's period: stock as the sum up to the quarter, flow in the quarter or year."""
         flow = figure.what in FLOWS
         key = (figure.period, flow)
         if key not in self.periods:
@@ -163,7 +164,7 @@ def _hold(figure: Figure, cells: _Cells, scale: float) -> Held:
 
 
 def _held(cells: pl.DataFrame, scale: float, last: str) -> tuple[Held, ...]:
-    """Every figure whose period has ended by the quarter `last`."""
+    """Compares every figure whose period has ended by the quarter `last`."""
     left_out = pl.col("detail").is_in(_LEFT_OUT) | (pl.col("meter_type") == "NON_SMART")
     held = _Cells(_described(cells, "meters"), _described(cells, "installations").filter(~left_out))
     chosen = [f for f in figures() if (f.period if len(f.period) > 4 else f"{f.period}Q4") <= last]
@@ -171,7 +172,7 @@ def _held(cells: pl.DataFrame, scale: float, last: str) -> tuple[Held, ...]:
 
 
 def report_of(plan: Plan, truth: Truth, files: int, events: int) -> Report:
-    """The report of a plan from what is true; quarters that were not yet over are left out."""
+    """Returns the report of a plan, without the quarters that had not ended by its last day."""
     ended = [number for number in truth.stock if first_day(number + 1) <= plan.until + timedelta(days=1)]
     cells = truth.cells()
     if not ended:
@@ -182,17 +183,17 @@ def report_of(plan: Plan, truth: Truth, files: int, events: int) -> Report:
 
 
 def compare(cells: pl.DataFrame, meters_scale: float) -> pl.DataFrame:
-    """The published figures held against a run's cells: one row each, with the columns of `held_frame`.
+    """Compares the published figures with a run's cells: one row each, with the columns of `held_frame`.
 
-    `cells` has the columns of `ledger_cells` without the run; `meters_scale` is counted meters for each meter of Great
-    Britain (`Plan.scale`). Figures of quarters after the last in the cells are left out.
+    `cells` has the columns of `ledger_cells` without the run; `meters_scale` is the number of counted meters for each
+    meter of Great Britain (`Plan.scale`). Figures of quarters after the last in the cells are omitted.
     """
     last = cells.filter(pl.col("measure") == "meters")["quarter"].max()
     return held_frame(() if last is None else _held(cells, meters_scale, str(last)))
 
 
 def held_frame(held: tuple[Held, ...]) -> pl.DataFrame:
-    """Figures as a table: ref, period, what, scope, target, achieved, deviation_percent, meters, tolerance, met."""
+    """Returns a table: ref, period, what, scope, target, achieved, deviation_percent, meters, tolerance, met."""
     rows = [
         (f.ref, f.period, f.what, f.scope, f.value, h.achieved, h.deviation, h.meters, h.tolerance, h.met)
         for h in held
@@ -207,7 +208,7 @@ def held_frame(held: tuple[Held, ...]) -> pl.DataFrame:
 
 
 def report_lines(report: Report) -> list[str]:
-    """The report as lines of text for a person."""
+    """Returns the report as lines of text for a person."""
     plan = report.plan
     due = [held for held in report.held if held.tolerance is not None]
     size = f"{plan.meters:,} meters (1:{GB_METERS / plan.meters:,.0f}) until {plan.until}"
@@ -233,7 +234,7 @@ def _line(held: Held) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Published figures (by ref) that cannot all hold, in what they contradict each other, and what was chosen."""
+    """Published figures (by ref) that cannot all be true, how they contradict each other, and what was chosen."""
 
     refs: tuple[str, ...]
     contradiction: str
@@ -242,7 +243,7 @@ class Contradiction:
 
 @functools.cache
 def contradictions() -> tuple[Contradiction, ...]:
-    """The figures that contradict each other, in the file's order."""
+    """Returns the figures that contradict each other, in the file's order."""
     with _CONTRADICTIONS_CSV.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(Contradiction(tuple(r["refs"].split(";")), r["contradiction"], r["choice"]) for r in rows)

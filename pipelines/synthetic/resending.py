@@ -1,4 +1,4 @@
-"""What is sent more than once: copies, corrections and their tangles; each function returns events to be sent too."""
+"""Copies and corrections, including inconsistent ones; each function returns events to be sent in addition."""
 
 from typing import Final
 
@@ -14,21 +14,21 @@ _EARLY_2008_MS: Final = 1_199_145_600_000
 
 
 def copies(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """The same events again: in the same delivery, or in a later one."""
+    """Returns copies of events, to be sent in the same delivery or in a later one."""
     out = events.take(rows)
     out["lot"] = np.where(soil.rng.random(len(rows)) < 0.5, AGAIN, out["lot"]).astype(np.int8)
     return out
 
 
 def reused_ids(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Ids used again with other content."""
+    """Returns events that use the ids of others with different content."""
     out = events.take(rows)
     out["reported_at"] = out["reported_at"] + soil.later(len(rows), -1, 20)
     return out
 
 
 def ids_of_two_sources(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Another source that uses the same id for the same meter."""
+    """Returns events of other sources that use the same id for the same meter."""
     out = events.take(rows)
     others = soil.rng.integers(0, DCC, len(rows)).astype(np.int8)
     out["source_id"] = np.where(out["source_id"] == DCC, DCC, others).astype(np.int8)
@@ -37,7 +37,7 @@ def ids_of_two_sources(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def same_again_under_new_ids(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """The same said again, later and under a new id: the same installation, or a gain of what one already supplies."""
+    """Returns events repeated later with new ids: the same installation, or a gain of a meter already supplied."""
     out = events.take(rows)
     soil.new_ids(out)
     out["reported_at"] = out["reported_at"] + soil.later(len(rows), 1, 40)
@@ -45,7 +45,7 @@ def same_again_under_new_ids(soil: Soil, events: Columns, rows: Ints) -> Columns
 
 
 def opening_again(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Opening positions of meter points that have a meter."""
+    """Returns opening positions of meter points that have a meter."""
     out = same_again_under_new_ids(soil, events, rows)
     out["install_reason"][:] = INSTALL_REASONS.index("OPENING_POSITION")
     out["effective_at"] = out["effective_at"] + soil.later(len(rows), 1, 40)
@@ -54,7 +54,7 @@ def opening_again(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def gains_before_any_meter(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """New supplies gained before a meter was there."""
+    """Returns gains of new supplies from before a meter was there."""
     out = same_again_under_new_ids(soil, events, rows)
     out["reason"][:] = SUPPLY_REASONS.index("NEW")
     out["effective_at"] = _EARLY_2008_MS + soil.later(len(rows), 0, 0.9)
@@ -62,7 +62,7 @@ def gains_before_any_meter(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def _correcting(soil: Soil, events: Columns, rows: Ints, action: int) -> Columns:
-    """Corrections of events: new ids, reported days after their targets, with a shifted time in what is amended."""
+    """Returns corrections of events, with new ids, reported days after their targets; some have a shifted time."""
     out = events.take(rows)
     out["corrects_a"], out["corrects_b"] = out["event_a"].copy(), out["event_b"].copy()
     soil.new_ids(out)
@@ -75,14 +75,14 @@ def _correcting(soil: Soil, events: Columns, rows: Ints, action: int) -> Columns
 
 
 def _some_before_their_targets(soil: Soil, out: Columns, targets: Array) -> None:
-    """Lets some corrections be reported before what they correct, which then comes in a later delivery."""
+    """Sets the reporting times of some corrections before those of their targets."""
     early = soil.rng.random(out.height) < 0.15
     out["reported_at"][early] = targets[early] - HOUR_MS
     out["effective_at"][early] = np.minimum(out["effective_at"][early], out["reported_at"][early])
 
 
 def amendments(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Amendments, some reported before their targets, some amended or withdrawn again."""
+    """Returns amendments, some reported before their targets, some amended or withdrawn again."""
     first = _correcting(soil, events, rows, AMEND)
     _some_before_their_targets(soil, first, events["reported_at"][rows])
     events["lot"][rows[::7]] = LATE
@@ -93,14 +93,14 @@ def amendments(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def withdrawals(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Withdrawals, some reported before their targets."""
+    """Returns withdrawals, some reported before their targets."""
     out = _correcting(soil, events, rows, VOID)
     _some_before_their_targets(soil, out, events["reported_at"][rows])
     return out
 
 
 def circles(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Two amendments that correct each other."""
+    """Returns pairs of amendments that correct each other."""
     one = _correcting(soil, events, rows, AMEND)
     other = _correcting(soil, one, np.arange(one.height), AMEND)
     one["corrects_a"], one["corrects_b"] = other["event_a"].copy(), other["event_b"].copy()
@@ -108,7 +108,7 @@ def circles(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def without_targets(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Corrections of events that never came."""
+    """Returns corrections of events that never come."""
     out = _correcting(soil, events, rows, AMEND)
     out["action"][::2] = VOID
     out["corrects_b"] = soil.rng.integers(1, 2**64, out.height, dtype=np.uint64)
@@ -116,7 +116,7 @@ def without_targets(soil: Soil, events: Columns, rows: Ints) -> Columns:
 
 
 def by_others(soil: Soil, events: Columns, rows: Ints) -> Columns:
-    """Corrections of another supplier's events."""
+    """Returns corrections of another supplier's events."""
     out = _correcting(soil, events, rows, AMEND)
     out["source_id"] = ((out["source_id"].astype(np.int64) + 1 + rows % (DCC - 1)) % DCC).astype(np.int8)
     out["owner"] = out["source_id"].copy()
@@ -142,7 +142,7 @@ RESENDINGS: Final = (
 
 
 def wrong_types(soil: Soil, installed: Columns) -> Columns:
-    """Withdrawals and amendments of installations that are sent as removals."""
+    """Returns withdrawals and amendments of installations that are sent as removals."""
     rows = soil.rows(installed.height, 0.004)
     out = _correcting(soil, installed, rows, AMEND)
     out["action"][::2] = VOID
@@ -151,7 +151,7 @@ def wrong_types(soil: Soil, installed: Columns) -> Columns:
 
 
 def modes_of_plain_meters(soil: Soil, installed: Columns) -> Columns:
-    """Operating modes of meters that are not SMETS meters, from their suppliers."""
+    """Returns changes of the operating mode of non-smart meters, from their suppliers."""
     plain = np.flatnonzero(installed["meter_type"] == NON_SMART)
     out = installed.take(plain[soil.rows(len(plain), 0.002)])
     soil.new_ids(out)

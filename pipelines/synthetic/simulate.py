@@ -1,4 +1,4 @@
-"""The simulation: quarter by quarter, first what changes, then when, then who says so."""
+"""The simulation: quarter by quarter, first the changes, then their instants, then the events that report them."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ _PHASES = 8
 
 
 def new_world(plan: Plan) -> World:
-    """The world at the start of 2012, its opening positions recorded."""
+    """Makes the world at the start of 2012 and records its opening positions."""
     targets, places = read_targets(), read_places()
     rng = np.random.Generator(np.random.PCG64([plan.seed, plan.meters]))
     counts = points_needed(plan, targets, quarter_of_day(plan.until))
@@ -50,7 +50,7 @@ def new_world(plan: Plan) -> World:
 
 
 def simulate(world: World, last: int, each: Callable[[int], None]) -> Truth:
-    """Lives through the quarters up to `last`, calls `each` after every one, and returns what is true."""
+    """Simulates the quarters up to `last`, calls `each` after every one, and returns the truth."""
     truth = Truth()
     declared = np.empty(0, dtype=np.int64)
     for number in range(FIRST, last + 1):
@@ -64,7 +64,7 @@ def simulate(world: World, last: int, each: Callable[[int], None]) -> Truth:
 
 
 def _live(world: World, quarter: Quarter, truth: Truth) -> None:
-    """One quarter: the order of the changes of a meter is the order of the lines here."""
+    """Simulates one quarter; a meter's changes take effect in the order of the lines here."""
     number = quarter.number
     world.meters.busy[:] = False
     moved = transfers(world, number)
@@ -96,7 +96,7 @@ def _live(world: World, quarter: Quarter, truth: Truth) -> None:
 
 
 def instants(rng: np.random.Generator, quarter: Quarter, batches: list[Ints]) -> list[Ints]:
-    """For each batch of meters instants in working hours, so that of one meter an earlier batch comes first."""
+    """Returns instants in working hours for each batch of meters; a meter's instants follow the batches' order."""
     sizes = [len(batch) for batch in batches]
     meters = np.concatenate(batches)
     phases = np.repeat(np.arange(len(batches)), sizes)

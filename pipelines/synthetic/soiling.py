@@ -1,7 +1,7 @@
-"""The tools of dirt: a record's events as columns that may be spoiled, and who spoils how many of them.
+"""The tools of dirt: a record's events as columns that may be spoiled, and the faults with their rates.
 
-How many events a fault hits is a quota of the rate, the dirt and the number of events, and at least one where there are
-enough of them; chance only says which.
+The number of events that a fault hits is the rate times the dirt times the number of events, and at least one if there
+are enough events; only which ones is random.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,17 +18,18 @@ from schemas.codes import RECORDS
 Array = npt.NDArray[Any]
 
 UNKNOWN_SOURCE: Final = len(SOURCES)
-# With fewer events of a record than this, a fault that comes to less than half an event does not occur.
+# With fewer events of a record than this, a fault whose number rounds to 0 does not occur.
 _ENOUGH: Final = 20
-# Which delivery an event comes by: the regular files, late ones, or a file sent again.
+# The delivery of an event: the regular files, late ones, or a file sent again.
 REGULAR, LATE, AGAIN = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Soil:
-    """What spoiling needs: chance, the amount of dirt, the last instant and bad values to put in.
+    """What spoiling needs: random numbers, the amount of dirt, the last instant and bad values.
 
-    `wrong_points` holds, by fuel, places of meter points with wrong check digits, `malformed_points` of none at all.
+    `wrong_points` holds, by fuel, places of meter points with wrong check digits; `malformed_points` places of numbers
+    of the wrong form.
     """
 
     rng: np.random.Generator
@@ -40,14 +41,14 @@ class Soil:
     malformed_quarter: int
 
     def rows(self, count: int, rate: float) -> Ints:
-        """Which of `count` events a fault of a rate hits, each at most once."""
+        """Returns the places of those of `count` events that a fault of a rate hits, each at most once."""
         hit = round(rate * self.dirt * count)
         if count >= _ENOUGH:
             hit = max(1, hit)
         return self.rng.choice(count, hit, replace=False) if hit else np.empty(0, dtype=np.int64)
 
     def later(self, count: int, least: float, most: float) -> Ints:
-        """So many spans between two numbers of days, in milliseconds."""
+        """Returns `count` random spans between two numbers of days, in milliseconds."""
         return (self.rng.uniform(least, most, count) * DAY_MS).astype(np.int64)
 
     def new_ids(self, columns: "Columns") -> None:
@@ -65,7 +66,7 @@ class Columns:
 
     @classmethod
     def of(cls, record: str, frame: pl.DataFrame) -> "Columns":
-        """A copy of a frame."""
+        """Makes columns from a copy of a frame."""
         return cls(record, {name: frame[name].to_numpy().copy() for name in frame.columns})
 
     def __getitem__(self, name: str) -> Array:
@@ -76,20 +77,20 @@ class Columns:
 
     @property
     def height(self) -> int:
-        """How many events."""
+        """The number of events."""
         return len(self.arrays["event_a"])
 
     def take(self, rows: Ints) -> "Columns":
-        """A copy of some events."""
+        """Returns a copy of some events."""
         return Columns(self.record, {name: array[rows] for name, array in self.arrays.items()})
 
     def frame(self) -> pl.DataFrame:
-        """The events as a frame."""
+        """Returns the events as a frame."""
         return pl.DataFrame(self.arrays)
 
 
 def together(parts: Iterable[Columns]) -> Columns:
-    """Events of one record as one. Raises IndexError without any."""
+    """Joins events of one record. Raises IndexError if there are no parts."""
     listed = list(parts)
     names = listed[0].arrays
     joined = {n: np.concatenate([p[n] for p in listed]).astype(names[n].dtype, copy=False) for n in names}
@@ -98,9 +99,9 @@ def together(parts: Iterable[Columns]) -> Columns:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong with some events of some records. `rate` is the share hit at full dirt.
+    """A fault in some events of some records. `rate` is the share hit at full dirt.
 
-    `spoil` writes to rows of the events it is given, or returns events to be sent as well.
+    `spoil` changes rows of the given events, or returns events to be sent in addition.
     """
 
     rate: float
@@ -109,5 +110,5 @@ class Fault:
     except_for: tuple[str, ...] = ()
 
     def concerns(self, record: str) -> bool:
-        """Whether it can happen to a record."""
+        """Whether the fault can hit a record."""
         return record in self.records and record not in self.except_for

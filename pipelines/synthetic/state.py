@@ -1,4 +1,4 @@
-"""The meters of the synthetic Britain as arrays, one place a meter point, and the world that they live in."""
+"""The state of the synthetic Britain: meters as arrays, one place for each meter point, and the world around them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,15 +28,15 @@ DCC: Final = SOURCES.index("SDCC")
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
-# Working days share the work alike; a Saturday has a third of it and a Sunday a tenth.
+# Weekdays have equal weight; a Saturday has about a third of it and a Sunday a tenth.
 _DAY_WEIGHTS: Final = (10, 10, 10, 10, 10, 3, 1)
 
 
 @dataclass(slots=True)
 class Meters:
-    """Arrays with one place for each meter point that ever is. `busy` is set for what a quarter has already dealt with.
+    """Arrays with one place for each meter point that ever exists. `busy` marks meters fitted in the current quarter.
 
-    `fitting` counts the meters fitted at the point, `area` is NONE where the local authority is not told.
+    `fitting` counts the meters fitted at the point, `area` is NONE if the local authority is not reported.
     """
 
     segment: Array
@@ -54,7 +54,7 @@ class Meters:
 
     @classmethod
     def of(cls, segment: Array, region: Array, area: Array) -> "Meters":
-        """Meter points without meters."""
+        """Makes meter points without meters."""
         count = len(segment)
         narrow, wide, no = (np.zeros(count, dtype=kind) for kind in (np.int8, np.int16, np.bool_))
         codes = (narrow, narrow.copy(), narrow.copy(), narrow.copy(), wide, wide.copy())
@@ -64,17 +64,17 @@ class Meters:
 
     @property
     def smets(self) -> Mask:
-        """Whether each is a smart meter in place."""
+        """Whether each place has a smart meter."""
         return self.present & (self.kind <= SMETS2)
 
     def here(self, segment: int) -> Mask:
-        """The meters of a segment that are in place and not about to go."""
+        """Returns which meters of a segment are in place."""
         return self.present & (self.segment == segment)
 
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """A quarter's number, the instants at which its local days begin, and its days as often as they see work."""
+    """A quarter's number, the instants at which its local days begin, and its days repeated by their weight of work."""
 
     number: int
     days_ms: Ints
@@ -82,7 +82,7 @@ class Quarter:
 
     @property
     def start_ms(self) -> int:
-        """The quarter's first instant."""
+        """The first instant of the quarter."""
         return int(self.days_ms[0])
 
     @property
@@ -92,12 +92,12 @@ class Quarter:
 
     @property
     def text(self) -> str:
-        """As it is written: 2026Q3."""
+        """The quarter as text, such as 2026Q3."""
         return quarter_text(self.number)
 
 
 def quarter_days(number: int) -> Quarter:
-    """A quarter with its days; `days_ms` holds one more, the first of the next quarter."""
+    """Returns a quarter with its days; `days_ms` holds one more, the first of the next quarter."""
     first, after = (np.datetime64(first_day(each)) for each in (number, number + 1))
     days = np.arange(first, after + np.timedelta64(1, "D")).astype(object)
     weights = [_DAY_WEIGHTS[day.weekday()] for day in days[:-1]]
@@ -107,9 +107,9 @@ def quarter_days(number: int) -> Quarter:
 
 @dataclass(slots=True)
 class World:
-    """All that the simulation knows: chance, targets, places, meters and what has been recorded.
+    """The whole state of the simulation: random numbers, targets, places, meters and the recorded events.
 
-    `removals_due` is the fraction of a meter that removals have fallen short of so far.
+    `removals_due` is the fraction of a meter that is still to be removed.
     """
 
     scale: float
@@ -121,26 +121,26 @@ class World:
     removals_due: float = 0.0
 
     def target(self, name: str, quarter: int) -> int:
-        """A series of whole Britain, in generated meters."""
+        """Returns the target of a series for the whole of Britain, in generated meters."""
         return round(self.targets.at(name, quarter) * self.scale * 1e6)
 
     def segment_target(self, name: str, segment: int, quarter: int) -> int:
-        """A series of a segment, in generated meters."""
+        """Returns the target of a series for a segment, in generated meters."""
         return round(self.targets.segment(name, segment, quarter) * self.scale * 1e6)
 
 
 def working_times(rng: np.random.Generator, quarter: Quarter, count: int) -> Ints:
-    """Instants in a quarter's working hours, 8:00 to 18:00 of its days."""
+    """Returns random instants in a quarter's working hours, 8:00 to 18:00 of its days."""
     days = quarter.working[rng.integers(0, len(quarter.working), count)]
     return quarter.days_ms[days] + 8 * HOUR_MS + rng.integers(0, 10 * HOUR_MS, count)
 
 
 def supplier_delay(rng: np.random.Generator, count: int) -> Ints:
-    """How long suppliers take to report, in milliseconds: half within ten hours, one in a hundred over two weeks."""
+    """Returns suppliers' reporting delays in milliseconds: half within ten hours, one in a hundred over two weeks."""
     delay = 10 * HOUR_MS * np.exp(1.6 * rng.standard_normal(count))
     return np.clip(delay, 1000, 80 * DAY_MS).astype(np.int64)
 
 
 def dcc_delay(rng: np.random.Generator, count: int) -> Ints:
-    """How long the DCC takes to report, in milliseconds: seconds to minutes."""
+    """Returns the DCC's reporting delays in milliseconds: seconds to minutes."""
     return np.clip(30_000 * np.exp(rng.standard_normal(count)), 1000, DAY_MS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What brings operating modes, payment modes and SMETS1 migration to where each quarter should end."""
+"""Steers operating modes, payment modes and SMETS1 migration to each quarter's targets."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ from schemas.quarters import quarter_of_year
 from schemas.sources import sources
 
 _DOMESTIC: Final = 2
-# Each quarter this share of smart meters loses smart mode and as many regain it, beyond what the targets ask for.
+# Each quarter this share of smart meters loses smart mode and as many regain it, beyond what the targets need.
 _UNREST: Final = 0.005
 _PAYMENT_UNREST: Final = 0.002
 _CAUSES: Final = {
@@ -36,14 +36,15 @@ _CAUSES: Final = {
     "UNKNOWN": 0.1,
 }
 _CHURN: Final = MODE_CAUSES.index("CHURN")
-# Traditional mode against the average, from what suppliers published at the end of 2024; the others share the rest.
+# Suppliers' shares of traditional mode relative to the average, from what they published at the end of 2024; the other
+# suppliers share the rest.
 _PUBLISHED: Final = {"EGAS": 0.2, "OVOE": 0.57, "EENG": 0.65, "LOND": 1.05, "SPOW": 1.37, "BGAS": 1.47}
 _OTHERS: Final = 0.79
 _PUBLISHED_LATER: Final = {"BGAS": 1.03}
 
 
 def _proneness(quarter: int) -> Array:
-    """How prone each supplier's meters are to traditional mode, against the average."""
+    """Returns how prone each supplier's meters are to traditional mode, relative to the average."""
     known = np.interp(quarter, [quarter_of_year(2020, 1), quarter_of_year(2023, 1)], [0, 1])
     later = np.interp(quarter, [quarter_of_year(2024, 4), quarter_of_year(2026, 2)], [0, 1])
     small = float(np.interp(quarter, [quarter_of_year(2021, 3), quarter_of_year(2022, 4)], [3.0, 1.4]))
@@ -56,7 +57,7 @@ def _proneness(quarter: int) -> Array:
 
 
 def migrate(world: World, quarter: int) -> Migrated:
-    """SMETS1 meters brought onto the DCC's network until the target is met, those that lost smart mode first."""
+    """Migrates SMETS1 meters to the DCC's network until the target is met; prefers those that lost smart mode."""
     meters = world.meters
     older = meters.smets & (meters.kind == SMETS1)
     wanted = world.target("migrated", quarter) - int((older & meters.migrated).sum())
@@ -69,7 +70,7 @@ def migrate(world: World, quarter: int) -> Migrated:
 
 
 def steer_modes(world: World, quarter: int, migrated: Migrated) -> Moded:
-    """Smart meters that lose or regain smart mode, so that each segment's target of traditional mode is met."""
+    """Lets smart meters lose or regain smart mode so that each segment's target of traditional mode is met."""
     fresh = np.zeros(len(world.meters.kind), dtype=bool)
     fresh[migrated.meter] = True
     return joined([_steer_segment(world, segment, quarter, fresh) for segment in range(len(SEGMENTS))])
@@ -93,7 +94,7 @@ def _steer_segment(world: World, segment: int, quarter: int, fresh: Array) -> Mo
     regain = np.minimum(np.clip(-wanted, 0, None) + shared(round(_UNREST * total.sum()), total), traditional)
     lose = np.minimum(regain + wanted, smart)
     losers = in_smart[pick(rng, meters.supplier[in_smart], lose)]
-    # SMETS1 meters that the DCC has just taken over come back first, and those it has not come back last.
+    # SMETS1 meters that have just migrated regain smart mode first, those that have not migrated last.
     reachable = meters.migrated[in_traditional] | (meters.kind[in_traditional] == SMETS2)
     weights = np.where(fresh[in_traditional], 40.0, np.where(reachable, 3.0, 1.0))
     gainers = in_traditional[pick(rng, meters.supplier[in_traditional], lose - wanted, weights)]
@@ -112,7 +113,7 @@ def _causes(rng: np.random.Generator, count: int) -> Array:
 
 
 def steer_payments(world: World, quarter: int) -> Paying:
-    """Customers who change how they pay: a few each way, and what the targeted share of prepayment asks for."""
+    """Changes payment modes: of a few meters each way, and of as many as the target for prepayment needs."""
     rng, meters = world.rng, world.meters
     home = meters.present & ~meters.busy & (meters.segment < _DOMESTIC)
     smart = np.flatnonzero(meters.smets & (meters.segment < _DOMESTIC))

@@ -1,4 +1,4 @@
-"""What suppliers say of a quarter's changes, each batch with the instants at which its changes took effect."""
+"""Suppliers' events about a quarter's changes; each batch comes with the instants at which its changes took effect."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ METER, HUB = 0, 1
 _ACCEPTED, _DECLINED, _HELD, _NOT_OFFERED = range(len(IN_HOME_DISPLAY_ANSWERS))
 _DISPLAY_SHARES: Final = (0.62, 0.12, 0.16, 0.1)
 _COMPLETED, _PARTIAL = VISIT_OUTCOMES.index("COMPLETED"), VISIT_OUTCOMES.index("PARTIAL_ONE_FUEL")
-# Outcomes of visits that failed, how often each, and whose side it lay on.
+# Outcomes of failed visits, the share of each, and the side at fault.
 _FAILED: Final = {
     "NO_ACCESS": (0.3, "CUSTOMER"),
     "CUSTOMER_DECLINED": (0.1, "CUSTOMER"),
@@ -43,7 +43,7 @@ _FAULT_RATE: Final = 0.0025
 
 
 def report_switches(world: World, batch: Switched, at: Ints) -> None:
-    """Gains by the gaining and losses by the losing supplier. A loss is said to be a second before the gain."""
+    """Records gains by the gaining and losses by the losing supplier. A loss takes effect a second before the gain."""
     fuel = fuel_of(world.meters.segment[batch.meter])
     world.recorder.add(
         "SupplyGained",
@@ -67,7 +67,7 @@ def report_switches(world: World, batch: Switched, at: Ints) -> None:
 
 
 def report_fitted(world: World, batch: Fitted, at: Ints) -> None:
-    """Installations, with devices and hubs where they are smart."""
+    """Records installations, those of smart meters with device and hub."""
     meters, smets = world.meters, batch.kind <= SMETS2
     offered = world.rng.choice(4, len(at), p=_DISPLAY_SHARES)
     world.recorder.add(
@@ -92,14 +92,14 @@ def report_fitted(world: World, batch: Fitted, at: Ints) -> None:
 
 
 def report_visits(world: World, batch: Fitted, at: Ints, quarter: Quarter) -> None:
-    """The visit at which each smart or advanced meter was fitted, and the failed ones before some of them."""
+    """Records the visit at which each smart or advanced meter was fitted, and failed visits before some of them."""
     rng = world.rng
     visited = np.flatnonzero(batch.kind != NON_SMART)
     outcome = np.where(rng.random(len(visited)) < 0.06, _PARTIAL, _COMPLETED)
     _report_visits(world, batch, visited, at[visited] - 20 * MINUTE_MS, outcome)
     failed = visited[rng.random(len(visited)) < _FAILED_BEFORE]
     before = at[failed] - rng.integers(3 * DAY_MS, 40 * DAY_MS, len(failed))
-    # A failed visit of a quarter is one of the present supplier, so it stays within the quarter.
+    # Failed visits stay within the quarter, since an earlier one may have been another supplier's.
     inside = before > quarter.start_ms + 8 * HOUR_MS
     codes = np.array([VISIT_OUTCOMES.index(outcome) for outcome in _FAILED])
     outcome = rng.choice(codes, len(failed), p=[often for often, _ in _FAILED.values()])
@@ -133,7 +133,7 @@ def _report_visits(world: World, batch: Fitted, rows: Ints, at: Ints, outcome: A
 
 
 def report_modes(world: World, batch: Moded, at: Ints) -> None:
-    """Changes of operating mode."""
+    """Records changes of operating mode."""
     world.recorder.add(
         "OperatingModeChanged",
         source_id=batch.supplier,
@@ -147,7 +147,7 @@ def report_modes(world: World, batch: Moded, at: Ints) -> None:
 
 
 def report_payments(world: World, batch: Paying, at: Ints) -> None:
-    """Changes of payment mode."""
+    """Records changes of payment mode."""
     world.recorder.add(
         "PaymentModeChanged",
         source_id=batch.supplier,
@@ -160,7 +160,7 @@ def report_payments(world: World, batch: Paying, at: Ints) -> None:
 
 
 def report_removed(world: World, batch: Removed, at: Ints) -> None:
-    """Removals without replacement."""
+    """Records removals without replacement."""
     world.recorder.add(
         "MeterRemoved",
         source_id=batch.supplier,
@@ -173,7 +173,7 @@ def report_removed(world: World, batch: Removed, at: Ints) -> None:
 
 
 def report_faults(world: World, quarter: Quarter) -> None:
-    """Fault cases of smart meters: reported, planned within days, resolved within weeks, all within the quarter."""
+    """Records fault cases of smart meters: reported, planned within days, resolved within weeks, all in the quarter."""
     rng, meters = world.rng, world.meters
     smart = np.flatnonzero(meters.smets & ~meters.busy)
     places = some(rng, smart, round(_FAULT_RATE * len(smart)))

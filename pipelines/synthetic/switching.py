@@ -1,4 +1,4 @@
-"""Supplies that move: whole books when a supplier ends, and customers who switch, so that shares stand as targeted."""
+"""Switches: all customers of a supplier that ends, and single customers so that suppliers reach their target shares."""
 
 from typing import Final
 
@@ -12,14 +12,14 @@ from schemas.codes import SUPPLY_REASONS
 from schemas.sources import sources
 
 SWITCH, SOLR, NEW, BOOK_TRANSFER = (SUPPLY_REASONS.index(reason) for reason in SUPPLY_REASONS)
-# Ended in good order and sold their books; the others failed, and a supplier of last resort was named.
+# Suppliers that ended in good order and sold their customers; for those that failed a SoLR was named.
 SOLD: Final = ("SSEL", "NPWR", "REGE", "LORM", "COOP")
 _LOSS_AT_SWITCH: Final = 0.03
 _NON_DOMESTIC_CHURN: Final = 0.6
 
 
 def transfers(world: World, quarter: int) -> Switched:
-    """Every meter of a supplier that ended with the quarter before, to the heir of its book."""
+    """Moves every meter of a supplier that ended in the quarter before to its heir."""
     heirs = [heir(source, quarter) for source in SOURCES]
     moved = [place for place, source in enumerate(SOURCES) if heirs[place] != source]
     meters = world.meters
@@ -28,12 +28,12 @@ def transfers(world: World, quarter: int) -> Switched:
     gainer = np.array([SOURCES.index(source) for source in heirs], dtype=np.int8)[loser]
     sold = np.isin(loser, [SOURCES.index(source) for source in SOLD])
     meters.supplier[places] = gainer
-    # A book comes with its systems: modes stay as they were.
+    # The heir also takes over the supplier's systems, so modes stay as they were.
     return Switched(places, loser, gainer, meters.mode[places], np.where(sold, BOOK_TRANSFER, SOLR).astype(np.int8))
 
 
 def switches(world: World, quarter: int) -> Switched:
-    """Customers who switch: the quarter's churn, and what else it takes to reach the suppliers' shares."""
+    """Switches customers: the quarter's churn, and as many more as suppliers need to reach their shares."""
     return joined([_switches_in(world, segment, quarter) for segment in range(len(SEGMENTS))])
 
 
@@ -47,7 +47,7 @@ def _switches_in(world: World, segment: int, quarter: int) -> Switched:
     leave = np.maximum(shared(round(churn * len(places)), now), now - target)
     movers = places[pick(rng, suppliers, leave)]
     gainers = rng.permutation(np.repeat(np.arange(len(SOURCES), dtype=np.int8), target - now + leave))
-    # Who draws the own supplier stays.
+    # A customer who draws the present supplier stays.
     real = meters.supplier[movers] != gainers
     movers, gainers = movers[real], gainers[real]
     losers = meters.supplier[movers]
@@ -58,7 +58,7 @@ def _switches_in(world: World, segment: int, quarter: int) -> Switched:
 
 
 def _modes_after(world: World, places: Ints, quarter: int) -> Array:
-    """The modes that gainers declare: a SMETS1 meter that is not on the DCC's network is mostly lost."""
+    """Returns the modes that gainers declare: mostly SMETS1 meters that have not migrated lose smart mode."""
     meters = world.meters
     kind, mode = meters.kind[places], meters.mode[places]
     stranded = (kind == SMETS1) & ~meters.migrated[places]
@@ -68,5 +68,5 @@ def _modes_after(world: World, places: Ints, quarter: int) -> Array:
 
 
 def ended_suppliers() -> tuple[str, ...]:
-    """The suppliers that end some day."""
+    """Returns the suppliers that have a last day."""
     return tuple(source.source_id for source in sources().values() if source.active_to)

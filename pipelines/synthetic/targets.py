@@ -1,4 +1,4 @@
-"""Where the synthetic Britain should stand at each quarter's end: published and estimated anchors, and between them.
+"""The targets of the synthetic Britain at each quarter's end, interpolated between published and estimated anchors.
 
 Between two anchors a series moves with the year's pattern of installations, so that a quarter in which nobody could
 visit a home (the second of 2020) is flat in every series. Quarters are numbers: four times the year plus 0 to 3.
@@ -27,12 +27,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def fuel_of(segment: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """The code of the fuel of each segment."""
+    """Returns the code of the fuel of each segment."""
     return segment % len(FUELS)
 
 
 def sector_of(segment: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """The code of the sector of each segment."""
+    """Returns the code of the sector of each segment."""
     return segment // len(FUELS)
 
 
@@ -42,7 +42,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 def _pace() -> dict[int, float]:
-    """Years passed at each quarter's end, measured in the years' installations."""
+    """Returns the years passed at each quarter's end, weighted by each quarter's share of its year's installations."""
     pattern = {int(row["year"]): [float(row[f"q{n}"]) for n in (1, 2, 3, 4)] for row in _rows("pattern.csv")}
     weights = np.concatenate([pattern.get(year, [0.25] * 4) for year in range(year_of(FIRST), year_of(LAST) + 1)])
     passed = np.concatenate([[0.0], np.cumsum(weights)])
@@ -57,17 +57,17 @@ class Targets:
     weights: dict[str, dict[str, Floats]]
 
     def at(self, name: str, quarter: int) -> float:
-        """A series' value at a quarter's end. Raises KeyError for a series that is not in `anchors.csv`."""
+        """Returns a series' value at a quarter's end. Raises KeyError for a series that is not in `anchors.csv`."""
         return float(self.series[name][quarter - OPENING])
 
     def segment(self, name: str, segment: int, quarter: int) -> float:
-        """A series' value for a segment, or for its sector where the series does not tell fuels apart."""
+        """Returns a series' value for a segment, or for its sector if the series does not distinguish fuels."""
         sector, fuel = SEGMENTS[segment]
         whole = f"{name}/{sector}"
         return self.at(whole if whole in self.series else f"{whole}/{fuel}", quarter)
 
     def supplier_shares(self, segment: int, quarter: int) -> Floats:
-        """The share of each source in a segment's meters at a quarter's end, in the order of the sources; sums to 1."""
+        """Returns each source's share of a segment's meters at a quarter's end, in the order of sources; sums to 1."""
         sector, fuel = SEGMENTS[segment]
         books = {source: series[quarter - OPENING] for source, series in self.weights[f"{sector}/{fuel}"].items()}
         owned = dict.fromkeys(sources(), 0.0)
@@ -88,13 +88,13 @@ def _number_of_day(source: Source) -> tuple[int, int]:
 
 
 def _trading(quarter: int) -> npt.NDArray[np.bool_]:
-    """Which sources were active through the whole of a quarter."""
+    """Returns which sources are active in the whole of a quarter; a last day is the end of its quarter."""
     spans = [_number_of_day(source) for source in sources().values()]
     return np.array([begin < quarter <= end for begin, end in spans])
 
 
 def heir(source_id: str, quarter: int) -> str:
-    """Who has the book of a source in a quarter: the source itself, or after its end its successor's heir."""
+    """Returns the source that has a source's customers in a quarter: itself or, after its end, its successor's heir."""
     source = sources()[source_id]
     if source.successor is None or quarter <= _number_of_day(source)[1]:
         return source_id
@@ -108,7 +108,7 @@ def _interpolated(points: str, pace: dict[int, float]) -> Floats:
 
 
 def read_targets() -> Targets:
-    """The targets as the project's files give them."""
+    """Reads the targets from the project's files."""
     pace = _pace()
     series = {row["series"]: _interpolated(row["points"], pace) for row in _rows("anchors.csv")}
     weights: dict[str, dict[str, Floats]] = {f"{sector}/{fuel}": {} for sector, fuel in SEGMENTS}

@@ -1,4 +1,4 @@
-"""What is true at each quarter's end and in each quarter, counted from the meters themselves and not from events."""
+"""The truth: true counts at each quarter's end and in each quarter, from the meters themselves and not from events."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _WITH_REASON: Final = (*_SIZES, len(INSTALL_REASONS))
 
 
 def keys_of(meters: Meters, places: Ints, now: tuple[Array, Array, Array, Array]) -> npt.NDArray[np.int32]:
-    """Each meter's cell as one number; `now` is supplier, type, mode and payment."""
+    """Returns each meter's cell as one number; `now` is supplier, type, mode and payment."""
     supplier, kind, mode, payment = now
     segment = meters.segment[places]
     parts = (supplier, meters.region[places], fuel_of(segment), sector_of(segment), kind, mode, payment)
@@ -65,7 +65,7 @@ class Truth:
         self.installations[quarter] = _counted(keys * len(INSTALL_REASONS) + batch.reason)
 
     def cells(self) -> pl.DataFrame:
-        """The measures `meters` (as stock changes) and `installations` as cells, the zero cells left out."""
+        """Returns the measures `meters` (as changes of the stock) and `installations` as cells, zeros removed."""
         changes = {q: _difference(self.stock.get(q - 1), counted) for q, counted in self.stock.items()}
         return pl.concat([_named("meters", changes, _SIZES), _named("installations", self.installations, _WITH_REASON)])
 

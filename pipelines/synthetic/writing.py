@@ -1,4 +1,4 @@
-"""Frames of events to files: a folder a source, in it files of one record each in the order of reporting."""
+"""Writes frames of events to files: a folder for each source, with files of one record each in order of reporting."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Lists = dict[str, Words]
 
 
 def event_ids(frame: pl.DataFrame, seed: tuple[int, ...]) -> pl.DataFrame:
-    """The frame with random event ids (version 4 uuids as halves) and as plain news: no action but NEW."""
+    """Adds random event ids (version 4 uuids as halves), the action NEW and no target of a correction."""
     rng = np.random.Generator(np.random.PCG64(seed))
     high = rng.integers(0, 2**64, frame.height, dtype=np.uint64)
     low = rng.integers(0, 2**64, frame.height, dtype=np.uint64)
@@ -46,7 +46,7 @@ def event_ids(frame: pl.DataFrame, seed: tuple[int, ...]) -> pl.DataFrame:
 
 
 def _distributors(rng: np.random.Generator, places: Places, region: Array, new: Array) -> Ints:
-    """A distributor for each electricity meter point, of its region; many new ones are on independent networks."""
+    """Chooses each electricity meter point's distributor from its region; many new ones are on independent networks."""
     out = np.empty(len(region), dtype=np.int64)
     for code, shares in enumerate(places.distributor_shares):
         of_region = region == code
@@ -56,7 +56,7 @@ def _distributors(rng: np.random.Generator, places: Places, region: Array, new: 
 
 
 def point_words(world: World) -> Words:
-    """The meter points' numbers, and an empty one behind them for records that are not about a meter point."""
+    """Returns the meter points' numbers, and at the end an empty one for records that are not about a meter point."""
     meters: Meters = world.meters
     count = len(meters.segment)
     data = np.zeros((count + 1, POINT_WIDTH), dtype=np.uint8)
@@ -72,7 +72,7 @@ def point_words(world: World) -> Words:
     return byte_words(data, lengths)
 
 
-# What only dirt refers to, behind what is right: a source, a region and a quarter that there are not.
+# Values that only dirt refers to, after the valid ones: a source, a region and a quarter that do not exist.
 _BAD_SOURCE: Final = "ZZZZ"
 _BAD_REGION: Final = "E12000099"
 _BAD_QUARTER: Final = "2021-Q3"
@@ -86,7 +86,7 @@ def _quarters() -> list[str]:
 
 
 def lists_of(world: World) -> Lists:
-    """The texts that the columns refer to."""
+    """Returns the texts that the columns refer to."""
     sources = words([*SOURCES, _BAD_SOURCE])
     return {
         "source_id": sources,
@@ -100,7 +100,7 @@ def lists_of(world: World) -> Lists:
 
 
 def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
-    """Puts bad meter points into the lists: places of wrong ones by fuel, and of malformed ones."""
+    """Adds bad meter points to the lists; returns the places of wrong ones by fuel, and of malformed ones."""
     points = lists["meter_point_id"]
     count = len(segment)
     gas = fuel_of(segment) == FUELS.index("GAS")
@@ -114,14 +114,14 @@ def bad_points(lists: Lists, segment: Array) -> tuple[Ints, Ints, Ints]:
     for row, text in enumerate(_BAD_POINTS):
         malformed[row, : len(text) + 1] = np.frombuffer(bytes([2 * len(text)]) + text, dtype=np.uint8)
     used = np.concatenate([points.used[:-1], points.used[copied], [len(t) + 1 for t in _BAD_POINTS], points.used[-1:]])
-    # The empty one stays the last.
+    # The empty number stays the last.
     lists["meter_point_id"] = Words(np.concatenate([points.data[:-1], data, malformed, points.data[-1:]]), used)
     places = count + np.arange(len(copied) + len(_BAD_POINTS))
     return places[: len(by_fuel[0])], places[len(by_fuel[0]) : len(copied)], places[len(copied) :]
 
 
 def sent(frames: dict[str, pl.DataFrame], numbers: tuple[int, int], soil: Soil | None) -> dict[str, pl.DataFrame]:
-    """The frames with event ids and an `owner`, and spoiled where there is soil; `numbers` are seed and part."""
+    """Adds event ids and an `owner` to the frames, and spoils them if there is soil; `numbers` are seed and part."""
     named = {
         record: event_ids(frame, (*numbers, number)).with_columns(owner=pl.col("source_id"))
         for number, (record, frame) in enumerate(frames.items())
@@ -130,16 +130,16 @@ def sent(frames: dict[str, pl.DataFrame], numbers: tuple[int, int], soil: Soil |
 
 
 def _grouped(frame: pl.DataFrame) -> Ints:
-    """A number for the files of each row: the owner's place, and behind it the delivery."""
+    """Returns a number for the files of each row, made of the owner's place and the delivery."""
     lot = frame["lot"].to_numpy() if "lot" in frame.columns else np.zeros(frame.height, dtype=np.int8)
     return frame["owner"].to_numpy().astype(np.int64) * len(DELIVERIES) + lot
 
 
 @dataclass(slots=True)
 class Writer:
-    """Writes frames into a folder. `files` and `events` count what it wrote; `part` numbers its calls.
+    """Writes frames into a folder. `files` and `events` count what was written; `part` numbers the calls of `write`.
 
-    `soil`, if there is any, spoils what is written.
+    `soil`, if given, spoils what is written.
     """
 
     out: Path
@@ -151,7 +151,7 @@ class Writer:
     events: int = 0
 
     def write(self, frames: dict[str, pl.DataFrame]) -> None:
-        """Gives events ids and writes them in each source's order of reporting, in files of FILE_EVENTS at most."""
+        """Adds ids to events and writes them in each source's order of reporting, in files of at most FILE_EVENTS."""
         for record, frame in sent(frames, (self.seed, self.part), self.soil).items():
             self._write_record(record, frame)
         self.part += 1
@@ -176,14 +176,14 @@ class Writer:
     def _write_file(
         self, record: str, group: tuple[int, int], events: tuple[Bodies, pl.DataFrame], rows: tuple[int, int]
     ) -> None:
-        """Writes the file of some rows; `group` is the number of its files and how many events came in files before."""
+        """Writes the file of some rows; `group` is the number of its files and how many events earlier files hold."""
         owner, lot = divmod(group[0], len(DELIVERIES))
         name = f"{record}{DELIVERIES[lot]}-{self.part:02d}-{group[1] // FILE_EVENTS + 1:03d}.avro"
         folder = (*SOURCES, _BAD_SOURCE)[owner]
         sync = hashlib.sha256(f"{folder}/{name}".encode()).digest()[:16]
         metadata = {}
         if lot:
-            # What comes late or again was received when the last of it was reported; other files do not say.
+            # A late or repeated file was received an hour after its newest report; other files do not say when.
             newest = int(events[1]["reported_at"][rows[0] : rows[1]].max())  # pyright: ignore[reportArgumentType]
             metadata["received_at"] = str(newest + HOUR_MS)
         (self.out / folder).mkdir(parents=True, exist_ok=True)
