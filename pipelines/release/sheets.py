@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 import polars as pl
-from odfdo import Document, Element, Row, Table
+from odfdo import Column, Document, Element, Row, Table
 
 from pipelines.release.edition import MARKER_MEANINGS, NOT_GOVERNMENT, PROTECTION, Edition
 from pipelines.release.shapes import NOT_AVAILABLE
@@ -112,6 +112,7 @@ def ods_bytes(edition: Edition) -> bytes:
     """The release as an OpenDocument spreadsheet."""
     document = Document("spreadsheet")
     document.body.clear()
+    _add_styles(document)
     document.body.append(_ods_sheet("Cover", [[edition.title], *([line] for line in _intro(edition))], header_row=0))
     every = list(sheets_of(edition))
     contents = [
@@ -131,13 +132,42 @@ def ods_bytes(edition: Edition) -> bytes:
     return with_fixed_times(buffer.getvalue())
 
 
+_WRAPPED: Final = '<style:table-cell-properties fo:wrap-option="wrap"/>'
+# Automatic styles of the ODS: titles, headers of tables, running text, and columns by what they hold.
+_STYLES: Final = (
+    ("table-cell", "title", '<style:text-properties fo:font-weight="bold" fo:font-size="14pt"/>'),
+    (
+        "table-cell",
+        "header",
+        f'{_WRAPPED}<style:text-properties fo:font-weight="bold"/>',
+    ),
+    ("table-cell", "text", _WRAPPED),
+    ("table-column", "wide", '<style:table-column-properties style:column-width="17cm"/>'),
+    ("table-column", "plain", '<style:table-column-properties style:column-width="3.2cm"/>'),
+)
+# Sheets of running text: their last column is wide, and its lines are wrapped.
+_OF_TEXT: Final = ("Cover", "Contents", "Notes")
+
+
+def _add_styles(document: Document) -> None:
+    for family, name, properties in _STYLES:
+        text = f'<style:style style:name="{name}" style:family="{family}">{properties}</style:style>'
+        style: Any = Element.from_tag(text)
+        document.insert_style(style, automatic=True)
+
+
 def _ods_sheet(name: str, rows: list[list[Any]], header_row: int) -> Table:
     """A sheet; the row `header_row` is marked up as the header of the table below it."""
     sheet = Table(name)
+    width = max(map(len, rows))
+    for place in range(width):
+        is_wide = name in _OF_TEXT and place == width - 1
+        sheet.append(Column(style="wide" if is_wide else "plain"))
+    styles = {header_row: "header", 0: "title"}
     made = []
-    for values in rows:
+    for place, values in enumerate(rows):
         row = Row()
-        row.set_values(values)
+        row.set_values(values, style=styles.get(place, "text" if name in _OF_TEXT else None))
         made.append(row)
     for row in made[:header_row]:
         sheet.append(row)

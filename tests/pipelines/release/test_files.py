@@ -11,7 +11,7 @@ import fastexcel
 import polars as pl
 import pytest
 from csvw import TableGroup
-from lxml import etree, html
+from lxml import html
 
 from expectations.run import Checker
 from pipelines.release.catalogue import TABLES
@@ -88,7 +88,7 @@ def test_a_workbook_has_cover_contents_notes_and_a_sheet_for_each_table(
 
 def test_the_ods_marks_up_headers_and_has_no_merged_and_no_empty_cell_in_a_table(files: Files) -> None:
     with zipfile.ZipFile(io.BytesIO(files["release.ods"])) as archive:
-        content = etree.fromstring(archive.read("content.xml"))
+        content = html.etree.fromstring(archive.read("content.xml"))
         assert archive.namelist()[0] == "mimetype"
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
     sheets = content.findall(f".//{TABLE_NS}table")
