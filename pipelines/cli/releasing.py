@@ -10,6 +10,8 @@ from pipelines.cli.counting import AsAt, StoreUrl, absolute_path
 from pipelines.cli.errors import explained, fail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
 
     from pipelines.release.bundle import Files
@@ -49,7 +51,7 @@ def create(
         fail(f"--status is {' or '.join(STATUSES)}, not {status!r}.")
     opened = open_store(store)
     request = Request(quarter, status, moment_of(as_at_ms(as_at)), because)
-    created = made(opened, request, _tools(), datetime.now(UTC), lambda files: write_folder(files, out))
+    created = made(opened, request, tools(_say), datetime.now(UTC), lambda files: write_folder(files, out))
     typer.echo(
         f"{created.figures:,} figures, {created.changed:,} of them revised; {len(created.files):,} files in {out}.",
         err=True,
@@ -57,7 +59,8 @@ def create(
     typer.echo(created.name)
 
 
-def _tools() -> "Tools":
+def tools(say: "Callable[[str], None]") -> "Tools":
+    """The keys of the environment and the suite of checks. Raises KeyMissing."""
     from expectations.cells import check_cells
     from expectations.run import CELLS, Checker, rules_of
     from pipelines.keys import DISCLOSURE, SIGNING, load_key
@@ -66,9 +69,9 @@ def _tools() -> "Tools":
 
     environment = Environment()
     disclosure, sentence = load_key(environment, DISCLOSURE)
-    _say(sentence)
+    say(sentence)
     signing, sentence = load_key(environment, SIGNING)
-    _say(sentence)
+    say(sentence)
     checkers: list[Checker] = []
 
     def check(facts: "pl.DataFrame") -> "pl.DataFrame":
@@ -77,7 +80,7 @@ def _tools() -> "Tools":
             checkers.append(Checker())
         return check_cells(checkers[0], facts)
 
-    return Tools(disclosure, signing, check, len(rules_of(CELLS)), _say)
+    return Tools(disclosure, signing, check, len(rules_of(CELLS)), say)
 
 
 def _say(sentence: str) -> None:

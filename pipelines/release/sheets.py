@@ -142,7 +142,7 @@ _STYLES: Final = (
         f'{_WRAPPED}<style:text-properties fo:font-weight="bold"/>',
     ),
     ("table-cell", "text", _WRAPPED),
-    ("table-column", "wide", '<style:table-column-properties style:column-width="17cm"/>'),
+    ("table-column", "wide", '<style:table-column-properties style:column-width="14cm"/>'),
     ("table-column", "plain", '<style:table-column-properties style:column-width="3.2cm"/>'),
 )
 # Sheets of running text: their last column is wide, and its lines are wrapped.
