@@ -147,7 +147,7 @@ class Listening:
         self.server.run()
 
     def close(self) -> None:
-        """Lets go of the port."""
+        """Releases the port."""
         self.server.close()
 
 

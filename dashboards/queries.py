@@ -124,7 +124,7 @@ def coverage_by_fuel(release: Release, filters: Filters) -> pl.DataFrame:
 
 
 def in_quarter(frame: pl.DataFrame, quarter: str) -> dict[str, int | None]:
-    """The row of one quarter; empty where there is none."""
+    """Returns the row of one quarter; empty if the quarter has no row."""
     rows = frame.filter(pl.col("quarter") == quarter).to_dicts()
     return rows[0] if rows else {}
 

@@ -127,11 +127,11 @@ class PublishedStore:
             raise StoreUnreadable("The store could not be read.") from error
 
     def close(self) -> None:
-        """Lets go of the store's connections."""
+        """Closes the store's connections."""
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raises StoreUnreadable unless every published table that exists has the columns we read, and lets us."""
+        """Raises StoreUnreadable unless every published table that exists has the columns we read and may be read."""
         try:
             inspector = sa.inspect(self._engine)
             present = set(inspector.get_table_names()) | set(inspector.get_view_names())

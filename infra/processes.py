@@ -57,7 +57,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """What the system knows of a process; None where there is no such process, or it has ended."""
+    """Returns what the system knows of a process; None if it does not exist or has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -66,7 +66,7 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def _began(pid: int) -> str | None:
-    """When a process began, in ticks since the system did; None where there is none."""
+    """Returns when a process began, in ticks since the system started; None if it does not exist."""
     fields = _stat(pid)
     return None if fields is None else fields[_START]
 
@@ -142,7 +142,7 @@ def wait_until(ready: Callable[[], bool], place: Place, name: str, seconds: floa
 
 
 def stop(place: Place, name: str) -> bool:
-    """The program has ended with all that it started, asked first and then made to; gives whether any of it ran."""
+    """Ends a program and all that it started, first by asking and then by force; returns whether any of it ran."""
     ran = bool(members(place, name))
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in members(place, name):
@@ -174,7 +174,7 @@ def memory_mib(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is to be told of one program of a cluster; `pid` is None where it does not run."""
+    """The state of one program of a cluster; `pid` is None if it does not run."""
 
     name: str
     pid: int | None

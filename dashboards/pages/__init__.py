@@ -1,4 +1,4 @@
-"""Every page, and what stands around its content."""
+"""Every page, and the frame around its content."""
 
 import functools
 from dataclasses import dataclass

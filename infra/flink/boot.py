@@ -93,7 +93,7 @@ def _descriptor(url: str) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """The arguments that Flink gives."""
+    """Returns the arguments that Flink passes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--id", required=True)
     parser.add_argument("--provision_endpoint", required=True)

@@ -117,7 +117,7 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
 
 
 def up(home: Path, settings: ClusterSettings, say: Say) -> str:
-    """All four programs run and are ready; gives the address of Flink's pages. Raises ClusterError."""
+    """Starts those of the four programs that do not run; returns the address of Flink's pages. Raises ClusterError."""
     folders = Folders(home.absolute())
     with alone(folders.home / "flink"):
         if any(running(folders.place, name) is None for name in NAMES):
@@ -233,7 +233,7 @@ def _asked(settings: ClusterSettings, path: str) -> dict[str, Any] | None:
 
 
 def down(home: Path) -> bool:
-    """None of the four programs runs, nor a worker; gives whether any did."""
+    """Ends the four programs and all workers, and returns whether any ran."""
     place = Folders(home.absolute()).place
     ran = [stop(place, name) for name in reversed(NAMES)]
     return any(ran)

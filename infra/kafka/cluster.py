@@ -75,7 +75,7 @@ def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
 
 
 def up(home: Path, settings: ClusterSettings, say: Say, extra: Extra | None = None) -> str:
-    """The broker runs and answers; gives its address. Raises ClusterError."""
+    """Starts the broker if it does not run, and returns its address once it answers. Raises ClusterError."""
     chosen, place, folder = extra or Extra(), place_of(home), home / "kafka"
     ready = chosen.ready or answers
     with alone(folder):
@@ -139,7 +139,7 @@ def answers(address: str) -> bool:
 
 
 def down(home: Path) -> bool:
-    """The broker does not run; gives whether it did."""
+    """Ends the broker and returns whether it ran."""
     return stop(place_of(home), NAME)
 
 

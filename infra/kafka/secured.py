@@ -71,7 +71,7 @@ def is_secured(home: Path) -> bool:
 
 
 def up_secured(home: Path, settings: ClusterSettings, say: Say, sources: Sequence[str] = ()) -> str:
-    """The secured broker runs, and its principals (`sources`, by default all) may log in; gives its address.
+    """Starts the secured broker for its principals (`sources`, by default all) and returns its address.
 
     Raises ClusterError, as for a broker that was made without being secured.
     """

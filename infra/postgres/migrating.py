@@ -23,7 +23,7 @@ class WrongEncoding(Exception):
 
 
 def migrate(connection: sa.Connection) -> tuple[str, ...]:
-    """All migrations are made; gives the titles of those that were not before. Raises UnknownMigration, WrongEncoding.
+    """Makes all missing migrations and returns their titles. Raises UnknownMigration and WrongEncoding.
 
     The connection's transaction holds them all, and whoever began it ends it.
     """

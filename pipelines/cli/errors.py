@@ -25,7 +25,7 @@ def fail(sentence: str, status: int = UNUSABLE) -> NoReturn:
 
 
 def explained(verb: Callable[P, R]) -> Callable[P, R]:
-    """The verb with every foreseen error told as one sentence and exit status 2."""
+    """Wraps a verb so that every foreseen error ends it with one sentence and exit status 2."""
 
     @wraps(verb)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -43,7 +43,7 @@ def explained(verb: Callable[P, R]) -> Callable[P, R]:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What to tell of an error, or None where it is a fault of ours and wants its traceback."""
+    """Returns the sentence for an error, or None for a fault of ours, which keeps its traceback."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "The disk is full; nothing was kept."
     if isinstance(error, OSError) and error.filename is not None:

@@ -167,7 +167,7 @@ class Measures:
         start_http_server(port, addr=host, registry=registry)
 
     def take(self, record: StreamRecord) -> list[str]:
-        """The gauges show how the stream stands now; gives a sentence for each part that cannot be seen."""
+        """Sets the gauges to the stream's state and returns a sentence for each part that cannot be seen."""
         unseen = []
         for part in (self._take_job, self._take_log, self._take_ledger):
             try:

@@ -24,7 +24,7 @@ _LOST: Final = _Lost()
 
 
 class _Heard(io.FileIO):
-    """A file descriptor; from its first fault on all that is written to it goes nowhere."""
+    """A file descriptor that drops all further output after its first error."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Writes data, or drops it."""
@@ -41,7 +41,7 @@ class _Heard(io.FileIO):
 
 
 def outlast_readers() -> None:
-    """A reader that leaves, or a disk that is full, costs what is said and nothing else."""
+    """Makes output to a closed reader or a full disk get lost without ending the program."""
     for number in STANDARD:
         _open(number)
     if sys.stdout is None or sys.stderr is None:
@@ -52,7 +52,7 @@ def outlast_readers() -> None:
 
 
 def _open(number: int) -> None:
-    """The descriptor is open, so that no file of ours becomes standard output by being opened."""
+    """Opens the descriptor if it is closed, so that no file of ours becomes standard output."""
     try:
         os.fstat(number)
     except OSError:
@@ -67,11 +67,11 @@ def _outlasting(stream: TextIO, number: int) -> io.TextIOWrapper:
 
 
 def heard() -> bool:
-    """Whether all that was said so far had somewhere to go."""
+    """Whether all output so far was written."""
     return not _LOST.errors
 
 
 def unheard() -> str | None:
-    """What to tell of what could not be said; None if all was, or the reader had enough."""
+    """Returns a sentence about output that was lost; None if none was, or the reader closed it."""
     told = [error for error in _LOST.errors if error.errno != errno.EPIPE]
     return f"Not all could be printed: {told[0].strerror}." if told else None

@@ -1,4 +1,4 @@
-"""Waits until a live ledger has reached what a recount of the log has counted, and gives it as it stands then."""
+"""Waits until a live ledger holds what a recount of the log has counted, and reads it."""
 
 import time
 from collections.abc import Callable

@@ -23,7 +23,7 @@ _FIRST: Final = _Received()
 
 
 def heed_signals() -> None:
-    """From now on the first signal is a KeyboardInterrupt; others change nothing while the first is obeyed.
+    """Turns the first signal from now on into a KeyboardInterrupt; later ones are ignored while it is handled.
 
     A signal that whoever started the program has turned off stays off.
     """
@@ -33,14 +33,14 @@ def heed_signals() -> None:
 
 
 def heed_still() -> None:
-    """Signals that are heeded are so still: Polars, when it is loaded, takes Ctrl+C for its own threads."""
+    """Takes signals back after Polars, which takes Ctrl+C for its own threads when it is loaded."""
     for number in SIGNALS:
         if signal.getsignal(number) is _stop:
             signal.signal(number, _stop)
 
 
 def heed_no_more() -> None:
-    """From now on a signal ends the program at once: all is done."""
+    """Lets a signal end the program at once from now on, as all work is done."""
     for number in SIGNALS:
         if signal.getsignal(number) is _stop:
             signal.signal(number, signal.SIG_DFL)

@@ -125,7 +125,7 @@ def start(
 
 
 def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
-    """A new stream's run is the current one of the store. Raises SnapshotError, StoreError and LogError."""
+    """Makes a new stream's run the current one of the store. Raises SnapshotError, StoreError and LogError."""
     from pipelines.cli import logwords
     from pipelines.keys import load_key
     from pipelines.log.offsets import set_group
@@ -200,7 +200,7 @@ def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str
 
 
 def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapshot | None") -> None:
-    """The stream's run is in the store, after the baseline's, which is put there if it is not."""
+    """Writes the stream's run to the store, after the baseline's if that is not there yet."""
     from pipelines.store import RunRecord, versions
 
     now = datetime.now(UTC)
@@ -215,7 +215,7 @@ def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapsh
 
 
 def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
-    """The stream that was stopped, live again. Raises StreamError, KeyMissing, StoreError and LogError."""
+    """Makes the stream that was stopped live again. Raises StreamError, KeyMissing, StoreError and LogError."""
     from pipelines.cli import logwords
     from pipelines.keys import load_key
     from pipelines.log.offsets import ranges
@@ -239,7 +239,7 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
 
 
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
-    """What workers need and no job may carry lies in files that only their owner can read."""
+    """Writes what workers need and no job may carry to files that only their owner can read."""
     from pipelines.keys import worker_key_file
     from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
@@ -309,7 +309,7 @@ def stop(savepoint: SavepointTo = None) -> None:
 
 
 def _ended(home: Path, record: "StreamRecord") -> str:
-    """The ledger is live no more; gives a sentence. Raises StoreError."""
+    """Ends the live ledger and returns a sentence. Raises StoreError."""
     from pipelines.store import StoreMissing
     from pipelines.stream.settings import store_of
 

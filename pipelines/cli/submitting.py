@@ -122,7 +122,7 @@ class _Door:
     cluster_id: str = ""
 
     def knock(self) -> None:
-        """The log answers. Raises LogError."""
+        """Connects to the log. Raises LogError."""
         from pipelines.log.topics import topics_to_write
 
         self.cluster_id = topics_to_write(self.settings, ())
@@ -140,7 +140,7 @@ class _Door:
         return Submission(checked.source, hashes, checked, single=self.single)
 
     def sent(self, submission: "Submission") -> list["Receipt"]:
-        """The receipts of a submission: of what was sent now, and of what was sent before. Raises LogError."""
+        """Sends a submission and returns its receipts, including those of content sent before. Raises LogError."""
         from dataclasses import replace
 
         from pipelines.source.names import escaped

@@ -72,13 +72,13 @@ def place_of(home: Path, run_id: str) -> Place:
 
 
 def start(home: Path, record: StreamRecord) -> None:
-    """The stream's supervisor runs."""
+    """Starts the stream's supervisor."""
     command = [sys.executable, "-m", "pipelines.cli", "stream", "supervise"]
     start_program(place_of(home, record.run_id), Program(NAME, command, (), {"ROLLOUT_HOME": str(home)}))
 
 
 def is_watched(home: Path, record: StreamRecord) -> bool:
-    """Whether the stream's supervisor runs."""
+    """Whether the stream's supervisor is running."""
     return running(place_of(home, record.run_id), NAME) is not None
 
 
@@ -88,7 +88,7 @@ def was_stopped(home: Path, record: StreamRecord) -> bool:
 
 
 def watch_again(home: Path) -> str:
-    """The current stream's supervisor runs; gives a sentence. Raises StreamError where the stream was stopped."""
+    """Starts the current stream's supervisor if need be; returns a sentence. Raises StreamError for a stopped one."""
     record = current(home)
     # Of two who ask for it at once, one starts it.
     with alone(folder_of(home, record.run_id)):
@@ -115,7 +115,7 @@ def end(home: Path, run_id: str) -> None:
 
 
 def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint: Path | None) -> StreamRecord:
-    """The job runs; gives the record with its id. Raises ClusterError, FlinkAway and StreamError."""
+    """Submits the job and returns the record with its id. Raises ClusterError, FlinkAway and StreamError."""
     from pipelines.stream.starting import consumer_config, submit
 
     clusters = cluster_settings()

@@ -29,7 +29,7 @@ class Told:
 
 
 def told_of(home: Path, now: datetime) -> Told:
-    """How the current stream does. Raises StreamError where none was started."""
+    """Returns the state of the current stream. Raises StreamError if none was started."""
     record = current(home)
     now_ms = int(now.timestamp() * 1000)
     job = _asked(lambda: standing(record))
@@ -49,7 +49,7 @@ def told_of(home: Path, now: datetime) -> Told:
 
 
 def _asked(question: Callable[[], Found]) -> Found | str:
-    """The answer, or the sentence that says why there is none."""
+    """Returns the answer, or a sentence that says why there is no answer."""
     try:
         return question()
     except (jobs.FlinkAway, LogError, StoreError, SecretsUnreadable) as error:

@@ -17,7 +17,7 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of some records before they are counted.
+    """The outcome of validation for some records, before they are counted.
 
     `intake`: owner, status, records. `quarantined`: see `quarantine.ROW_TYPES`. `warnings`: owner, record_type,
     reason_code, records. `unmarked`: owner, messages of the log that do not say that they are synthetic.

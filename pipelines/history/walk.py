@@ -227,8 +227,8 @@ def _move(meters: _Meters, event: Steps, did: Ints) -> None:
 def _infer(meters: _Meters, event: Steps, did: Ints) -> None:
     """The mode that the DCC's records speak for, after the step.
 
-    `commissioned` is what commissioning, migration and device status say; over it lie two veils: waiting for
-    credentials after a change of supplier, and a hub that has been away for the days of grace.
+    `commissioned` is what commissioning, migration and device status say. Two conditions override it: waiting for
+    credentials after a change of supplier, and a hub that was away for the days of grace.
     """
     kind = event.kind
     fitted = (did == FITTED) | (did == EXCHANGED)

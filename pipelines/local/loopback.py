@@ -26,7 +26,7 @@ class _OnLoopback:
 
 @contextmanager
 def servers_on_loopback() -> Iterator[None]:
-    """No gRPC server that is made meanwhile listens on all addresses.
+    """Makes gRPC servers listen on the loopback address instead of all addresses.
 
     Whoever reaches one could read meter points and give workers code to run, and Beam has no setting for its address.
     """

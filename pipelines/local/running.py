@@ -67,7 +67,7 @@ def run(build: Callable[[beam.Pipeline], None], options: list[str], work: Path) 
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """A logger says nothing for a while: what goes wrong is raised, and Beam would print it twice more."""
+    """Silences a logger for a while: errors are raised, and Beam would print them twice more."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def work_folder(home: Path) -> Iterator[Path]:
-    """A folder under `home` that is gone at the end; what killed runs left there is swept away."""
+    """Yields a folder under `home` and deletes it at the end; also deletes what killed runs left there."""
     folder = home / "work"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("run-*-*"):
@@ -28,7 +28,7 @@ def work_folder(home: Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary_files_in(work: Path) -> Iterator[None]:
-    """Beam's temporary folders, which it leaves where it is killed, lie in a folder; it asks for no other place."""
+    """Puts Beam's temporary folders, which a killed run leaves behind, into a folder."""
     before, tempfile.tempdir = tempfile.tempdir, str(work.absolute())
     try:
         yield

@@ -10,7 +10,7 @@ PR_SET_PDEATHSIG: Final = 1
 
 
 def main(run: int) -> None:
-    """The process works for the process with a number."""
+    """Runs a worker for the process with a number."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != run:
         sys.exit("The run has ended before its worker began.")

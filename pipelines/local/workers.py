@@ -40,7 +40,7 @@ def runner_for(options: PipelineOptions, work: Path) -> FnApiRunner | None:
 
 
 def _command(work: Path, workers: int) -> str:
-    """What the shell is to do. Ctrl+C goes to every process of a terminal, but the run alone obeys it.
+    """Returns the shell command of a worker. Ctrl+C reaches every process of a terminal, but only the run obeys it.
 
     Workers share the cores, unless the environment says how many threads each has.
     """
@@ -51,7 +51,7 @@ def _command(work: Path, workers: int) -> str:
 
 
 def end_workers() -> None:
-    """No worker process of this process runs any more."""
+    """Ends all worker processes of this process."""
     for child in _children():
         with suppress(OSError):
             if worker.__name__.encode() in Path(f"/proc/{child}/cmdline").read_bytes():

@@ -170,13 +170,13 @@ def _finding(settings: KafkaSettings) -> Finding:
 
 
 def admin_of(settings: KafkaSettings) -> Any:
-    """A client that looks after topics and groups; whoever makes it closes it. Raises LogError."""
+    """Returns a client that manages topics and groups, which the caller closes. Raises LogError."""
     return client_of(CLIENTS.KafkaAdminClient, settings)
 
 
 @contextmanager
 def administering(settings: KafkaSettings, what: str) -> Generator[Any]:
-    """A client that looks after topics and groups, for one use that `what` names. Raises LogError."""
+    """Yields a client that manages topics and groups, for one use that `what` names. Raises LogError."""
     with explained(settings, what):
         admin = admin_of(settings)
         try:
@@ -186,7 +186,7 @@ def administering(settings: KafkaSettings, what: str) -> Generator[Any]:
 
 
 def consumer_of(settings: KafkaSettings, **more: Any) -> Any:
-    """A consumer of no group that reads what is committed; whoever makes it closes it. Raises LogError."""
+    """Returns a consumer without a group that reads committed messages, which the caller closes. Raises LogError."""
     config = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False, "isolation_level": READ}
     return client_of(CLIENTS.KafkaConsumer, settings, **config, **more)
 
@@ -222,7 +222,7 @@ def _speaks_other(settings: KafkaSettings) -> bool:
 
 
 def patiently(call: Callable[[], Found]) -> Found:
-    """What a call gives, made again for a while where the broker only asks for patience, as when it has just begun."""
+    """Returns the result of a call, repeated for a while if the broker asks to wait, as when it has just started."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while True:
         try:

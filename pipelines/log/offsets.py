@@ -74,7 +74,7 @@ def end_offsets(settings: KafkaSettings, topics: Sequence[str]) -> Offsets:
 
 
 def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping[str, int]]) -> None:
-    """A consumer group without members stands at the offsets. Raises LogError."""
+    """Sets the offsets of a consumer group without members. Raises LogError."""
     wanted = {
         CLIENTS.TopicPartition(topic, int(partition)): OffsetAndMetadata(offset, "", -1)
         for topic, partitions in offsets.items()
@@ -92,7 +92,7 @@ def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> N
 
 
 def group_offsets(settings: KafkaSettings, group: str) -> Offsets:
-    """Where a consumer group stands. Raises LogError."""
+    """Returns the offsets of a consumer group. Raises LogError."""
     with administering(settings, f"read the offsets of group {group}") as admin:
         told = patiently(lambda: admin.list_group_offsets(group))
     found: Offsets = {}

@@ -46,7 +46,7 @@ class Producer:
         self._written: dict[tuple[str, int], Span] = {}
 
     def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()) -> None:
-        """The message is on its way; waits where too much is. Raises LogError, also for messages sent before."""
+        """Sends a message, waiting if too many are on their way. Raises LogError, also for messages sent before."""
         with explained(self._settings, f"write to topic {topic}"):
             if self._producer is None:
                 self._producer = self._made()
@@ -57,7 +57,7 @@ class Producer:
             self._settle(PENDING_BYTES // 2, PENDING_MESSAGES // 2)
 
     def flush(self) -> None:
-        """All messages sent are in the log. Raises LogError for any that is not."""
+        """Waits until all sent messages are in the log. Raises LogError if one is not."""
         if self._pending:
             with explained(self._settings, "write to the log"):
                 self._producer.flush(timeout=(DELIVERY_MS + PATIENCE_MS) / 1000)
@@ -68,14 +68,14 @@ class Producer:
         return tuple(self._written.values())
 
     def close(self) -> None:
-        """The producer is gone; what was sent is in the log. Raises LogError if it is not."""
+        """Flushes and closes the producer. Raises LogError if a message is not in the log."""
         try:
             self.flush()
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """The producer is gone, and nobody knows what became of messages that were on their way."""
+        """Closes the producer without waiting for messages that are on their way."""
         self._pending.clear()
         self._pending_bytes = 0
         producer, self._producer = self._producer, None
@@ -102,7 +102,7 @@ class Producer:
         )
 
     def _settle(self, most_bytes: int, most_messages: int) -> None:
-        """No more than so much is still on its way; the oldest came first."""
+        """Waits, oldest message first, until no more than a limit is on its way."""
         while self._pending and (self._pending_bytes > most_bytes or len(self._pending) > most_messages):
             future, size = self._pending.popleft()
             self._pending_bytes -= size

@@ -34,7 +34,7 @@ def messages(settings: KafkaSettings, wanted: Range) -> Iterator[list[Message]]:
 
 @contextmanager
 def _reading_at(settings: KafkaSettings, starts: Mapping[Any, int], fetch_bytes: int) -> Generator[Any]:
-    """A consumer that stands at an offset of each of some partitions."""
+    """Yields a consumer positioned at an offset of each of some partitions."""
     consumer = consumer_of(
         settings,
         max_poll_records=MOST_MESSAGES,
@@ -67,7 +67,7 @@ def _read(consumer: Any, wanted: Range) -> Iterator[list[Message]]:
 
 
 def unread(settings: KafkaSettings, ranges: Sequence[Range]) -> tuple[Range, ...]:
-    """The ranges from their first messages on; those without any, only with marks of transactions, are left out.
+    """The ranges from their first messages on, without those that hold only marks of transactions.
 
     Raises LogError.
     """

@@ -47,7 +47,7 @@ def partitions_wanted(topic: str, least: int = 1) -> int:
 
 
 def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
-    """Every source has its topic and its topic of rejections; gives those that were made. Raises LogError."""
+    """Makes the topics of all sources and their rejections, and returns those that were missing. Raises LogError."""
     wanted = [*source_topics(), *(rejected_topic(source_id) for source_id in sources())]
     with administering(settings, "make topics") as admin:
         missing = sorted(set(wanted) - set(admin.list_topics()))
@@ -119,7 +119,7 @@ def made_again(ids: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...
 
 
 def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:
-    """The topics are there, made now if they lack and we may make them; gives the cluster's id. Raises LogError."""
+    """Makes missing topics where we may, and returns the cluster's id. Raises LogError."""
     wanted = set(topics)
     with administering(settings, "list topics") as admin:
         missing = wanted - set(admin.list_topics())

@@ -59,7 +59,7 @@ def shard_path(folder: Path, shard: int) -> Path:
 
 
 def write_shard(folder: Path, shard: int, history: pl.DataFrame) -> None:
-    """The history of a shard lies in the folder, sorted by meter."""
+    """Writes the history of a shard into the folder, sorted by meter."""
     ordered = history.sort("meter_a", "meter_b").rechunk()
     (batch,) = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
     with (
@@ -70,7 +70,7 @@ def write_shard(folder: Path, shard: int, history: pl.DataFrame) -> None:
 
 
 def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.DataFrame]) -> None:
-    """The snapshot whose shards lie in a work folder has its manifest, ledger and name. Raises SnapshotError."""
+    """Completes the snapshot whose shards lie in a work folder: manifest, ledger and name. Raises SnapshotError."""
     require_new(folder)
     for name, frame in zip(LEDGER, ledger, strict=True):
         frame.write_ipc(work / f"{name}.arrow", compression="lz4")
@@ -85,7 +85,7 @@ def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.Dat
 
 
 def require_new(folder: Path) -> None:
-    """Raises SnapshotError where there is something in the place of a snapshot's folder."""
+    """Raises SnapshotError if the path of a new snapshot exists already."""
     if folder.exists() or folder.is_symlink():
         raise SnapshotError(f"The folder {folder} exists; name a new one for the snapshot.")
 

@@ -119,7 +119,7 @@ def _columns(bodies: Sequence[Body], version: RecordSchema) -> pl.DataFrame | No
 
 @contextmanager
 def _panics_unprinted() -> Iterator[None]:
-    """Standard error goes nowhere for a moment: Polars prints a panic of its own, which we catch and count, first."""
+    """Discards standard error for a moment: Polars prints its own panics, which we catch and count."""
     with _ONE_AT_A_TIME:
         kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, STDERR)
@@ -159,7 +159,7 @@ def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
 def _read(bodies: Sequence[Body], version: RecordSchema, first: int) -> Iterator[Decoded]:
     """What bodies give, in order; the first one has the place `first`.
 
-    Bodies that do not work out together are halved until what cannot be read stands alone.
+    Bodies that cannot be read together are halved until the unreadable ones are alone.
     """
     together = _columns(bodies, version) if all(_may_be_joined(body) for body in bodies) else None
     if together is not None:

@@ -1,7 +1,8 @@
 """How many bytes each record took on the wire, worked out from its columns.
 
 The reader of joined bodies does not mind what is left over, so a body that holds more records than it claims would
-take the places of the next sender's. Only where the lengths add up to every body's end is each record who it seems.
+take the places of the next sender's. Only if the lengths add up to every body's end is each record attributed to the
+right sender.
 """
 
 from typing import Any, Final

@@ -91,7 +91,7 @@ def find_files(inputs: Iterable[Path]) -> list[Path]:
 
 
 def plan(files: Iterable[Path], as_at: int | None = None) -> Plan:
-    """Plans the work over files; with `as_at` (milliseconds), files received later are left out. Raises InputError."""
+    """Plans the work over files; with `as_at` (milliseconds), without files received later. Raises InputError."""
     made, listed = Plan(), list(files)
     pieces: dict[RecordSchema, list[Piece]] = {}
     for path, provenance in zip(listed, provenances(listed), strict=True):

@@ -12,7 +12,7 @@ class AddCounts(beam.CombineFn):
     """Counts added up."""
 
     def create_accumulator(self) -> list[Counted]:
-        """Nothing yet."""
+        """An empty list."""
         return []
 
     def add_input(self, mutable_accumulator: list[Counted], element: Counted) -> list[Counted]:
@@ -25,7 +25,7 @@ class AddCounts(beam.CombineFn):
         return [added([count for held in accumulators for count in held])]
 
     def extract_output(self, accumulator: list[Counted]) -> Counted:
-        """The sum as it is."""
+        """The sum."""
         return added(accumulator)
 
 
@@ -33,7 +33,7 @@ class AddOutcomes(beam.CombineFn):
     """Outcomes of blocks put together."""
 
     def create_accumulator(self) -> list[Outcome]:
-        """Nothing yet."""
+        """An empty list."""
         return []
 
     def add_input(self, mutable_accumulator: list[Outcome], element: Outcome) -> list[Outcome]:

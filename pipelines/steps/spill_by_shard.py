@@ -22,7 +22,7 @@ class SpillByShard(beam.DoFn):
         self._held: list[pl.DataFrame] = []
 
     def start_bundle(self) -> None:
-        """Nothing is held at first."""
+        """Starts with an empty bundle."""
         self._held = []
 
     def process(self, element: pl.DataFrame) -> Iterator[tuple[int, Segment]]:

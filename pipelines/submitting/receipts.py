@@ -81,7 +81,7 @@ def joint_hash(hashes: Iterable[str]) -> str:
 
 
 def keep(home: Path, receipt: Receipt) -> Path:
-    """The receipt lies under a home, whole or not at all; gives where."""
+    """Writes the receipt under a home, whole or not at all, and returns its path."""
     folder = home / "receipts"
     folder.mkdir(parents=True, exist_ok=True)
     moment = receipt.sent_at.translate(str.maketrans("", "", "-:.+"))
@@ -91,7 +91,7 @@ def keep(home: Path, receipt: Receipt) -> Path:
 
 
 def write(path: Path, value: Any) -> None:
-    """The file holds a JSON value, whole or not at all."""
+    """Writes a JSON value to a file, whole or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     part.replace(path)

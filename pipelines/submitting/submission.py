@@ -57,9 +57,9 @@ def hash_of(path: Path) -> str:
 def send(
     submission: Submission, settings: KafkaSettings, cluster_id: str, now: datetime, progress: Callable[[int], None]
 ) -> Receipt:
-    """All that can be read of a submission is in the log; gives the receipt. Raises LogError.
+    """Sends all that can be read of a submission and returns the receipt. Raises LogError.
 
-    `progress` hears of every message how many records it has. Where an error is raised, some messages may be
+    `progress` is called with the number of records of each message. If an error is raised, some messages may be
     in the log and no receipt says so: sending all again does no harm, since every event counts once.
     """
     topic = topic_of(submission.source_id)
