@@ -13,7 +13,7 @@ LAST_DAY: Final = date(2030, 12, 31)
 
 
 # The meters of Great Britain at the end of 2024.
-MOST_METERS = 57_900_000
+MOST_METERS = GB_METERS
 
 
 class PlanError(ValueError):

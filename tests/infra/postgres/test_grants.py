@@ -1,6 +1,7 @@
 """What each role may do is tried, on every table there is: a grant, not a habit."""
 
 from itertools import product
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -8,10 +9,13 @@ import pytest
 import sqlalchemy as sa
 from psycopg import errors, sql
 
+from expectations.run import Checker
 from pipelines.cli.counting import _publish
+from pipelines.release.create import export
 from pipelines.release.draft import publish_draft
 from pipelines.store import NotAllowed, Store, open_store
 from pipelines.store.tables import METADATA
+from tests.pipelines.release.made import Office, growing, write_cells
 from tests.pipelines.store.runs import NOON, Cell, cells, intake, many_cells, quarantine, run, write
 from tests.pipelines.store.streams import begun, portion
 from tests.postgres import Server
@@ -156,3 +160,15 @@ def test_the_dashboard_does_not_open_the_ledger(store: Store, postgres_url: str)
     drafted(store)
     with pytest.raises(NotAllowed):
         open_store(as_user(postgres_url, "dashboard_login"))
+
+
+def test_the_release_makes_and_exports_releases_and_nobody_changes_one(
+    store: Store, postgres_url: str, tmp_path: Path
+) -> None:
+    write_cells(store, "first", growing(seed=1))
+    office = Office(open_store(as_user(postgres_url, "release_login")), tmp_path, Checker())
+    made = office.release()
+    again = export(office.store, made.name, office.tools().signing_key)
+    assert again == made.files
+    with pytest.raises(NotAllowed):
+        open_store(as_user(postgres_url, "pipeline_login")).vintage_figures(made.name)
