@@ -52,7 +52,7 @@ def test_a_run_counts_files_of_any_name_and_so_does_verify(tmp_path: Path, input
     with sqlite3.connect(store) as connection:
         ((kept,),) = connection.execute("SELECT inputs FROM runs").fetchall()
     connection.close()
-    assert json.loads(kept) == [OWNER]
+    assert json.loads(kept)["names"] == [OWNER]
     assert rollout(tmp_path / "home", "verify", "--input", inputs, "--store", f"sqlite:///{store}").returncode == 0
 
 
