@@ -108,7 +108,13 @@ class _Evidence:
             return NEW_QUARTER
         if not self._small_had_reported(quarter) and supplier in (SMALL, ""):
             return "; ".join(["small suppliers reported", *self._told(quarter, supplier, measure)])
-        return "; ".join(self._told(quarter, supplier, measure)) or UNEXPLAINED
+        own = "; ".join(self._told(quarter, supplier, measure))
+        return own or self._told_of_others(quarter, supplier, measure)
+
+    def _told_of_others(self, quarter: str, supplier: str, measure: str) -> str:
+        """Why a supplier's figure changed without events of its own: others may have gained or exchanged its meters."""
+        others = "; ".join(self._told(quarter, "", measure)) if supplier else ""
+        return f"events of other suppliers about its meters: {others}" if others else UNEXPLAINED
 
     def _told(self, quarter: str, supplier: str, measure: str) -> list[str]:
         groups, first = _groups_of(supplier, self.newer), _first_quarter_behind(quarter, measure)

@@ -192,3 +192,18 @@ def test_a_vintage_never_changes(office: Office) -> None:
     with pytest.raises(StoreError, match="it never changes"):
         office.store.write_vintage(kept, pl.DataFrame(), pl.DataFrame())
     assert (record, made.changed) == ((), 0)
+
+
+def test_a_meter_that_another_supplier_gained_is_told_as_such(office: Office) -> None:
+    office.release("2026Q2")
+    rows = growing(seed=1)
+    gained = [Cell(60, "meters", "2026Q1", "EENG"), Cell(-60, "meters", "2026Q1", "MRCY")]
+    event = next(one for one in rows if (one.measure, one.quarter) == ("reporting_delay", "2026Q1"))
+    gained.append(replace(event, source_id="EENG", detail="D92+", value=60))
+    write_cells(office.store, "second", [*rows, *gained])
+    office.release()
+    changes = changes_between(released(office, "2026Q2-1"), released(office, f"{LAST}-1"))
+    own = changes.filter(pl.col("quarter") == "2026Q1", pl.col("measure") == "meters", pl.col("change") == "UPDATE")
+    reasons = dict(own.select("supplier", "why").unique().iter_rows())
+    assert reasons["EENG"] == "late events from EENG"
+    assert reasons["MRCY"] == "events of other suppliers about its meters: late events from EENG"
