@@ -39,6 +39,9 @@ def create(
     because: Annotated[
         str, typer.Option(help="Why it is released in spite of findings; published on the quality page.")
     ] = "",
+    correction: Annotated[
+        str, typer.Option(help="What an earlier release had wrong; a notice above everything else.")
+    ] = "",
 ) -> None:
     """Freeze, check, protect and prove the current run's figures; write the files and print the release's name."""
     from pipelines.cli.times import as_at_ms, moment_of
@@ -50,7 +53,7 @@ def create(
     if status not in STATUSES:
         fail(f"--status is {' or '.join(STATUSES)}, not {status!r}.")
     opened = open_store(store)
-    request = Request(quarter, status, moment_of(as_at_ms(as_at)), because)
+    request = Request(quarter, status, moment_of(as_at_ms(as_at)), because, correction)
     created = made(opened, request, tools(_say), datetime.now(UTC), lambda files: write_folder(files, out))
     typer.echo(
         f"{created.figures:,} figures, {created.changed:,} of them revised; {len(created.files):,} files in {out}.",

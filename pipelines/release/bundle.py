@@ -32,6 +32,7 @@ _FACTS: Final = (
     "policies",
     "disclosure_key_id",
     "membership",
+    "correction",
 )
 
 

@@ -42,12 +42,16 @@ class ReleaseRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What release is wanted. `as_at` is the moment that the run must have been counted at, if any."""
+    """What release is wanted. `as_at` is the moment that the run must have been counted at, if any.
+
+    `correction` says what an earlier release had wrong; it stands as a notice above everything else.
+    """
 
     quarter: str
     status: str = PROVISIONAL
     as_at: datetime | None = None
     because: str = ""
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def _made(
     evidence = Evidence(figures, _earlier_frames(store, earlier), exact, protection, request.quarter)
     certificate = certificate_of(evidence)
     facts = _facts(store, run, scope.membership, protection, quality)
-    return figures, facts | {"certificate": certificate}, cells
+    return figures, facts | {"certificate": certificate, "correction": request.correction}, cells
 
 
 def _quarter_of(text: str) -> int:

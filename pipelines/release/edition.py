@@ -48,6 +48,12 @@ class Edition:
         return f"Smart meters in Great Britain: {title_of_period(quarter_number(self.quarter))}"
 
     @property
+    def correction(self) -> str:
+        """The notice of what an earlier release had wrong; empty if this one corrects nothing."""
+        text = self.facts.get("correction", "")
+        return f"Correction: {text}" if text else ""
+
+    @property
     def certificate(self) -> Mapping[str, Any]:
         """What the certificate says."""
         certificate: Mapping[str, Any] = self.facts["certificate"]

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from pipelines.release.calendar import working_days
+from pipelines.release.calendar import release_day, working_days
 from pipelines.release.changes import revisions, triangle
 from pipelines.release.edition import Extra
 from pipelines.release.targets import targets_frame
 from schemas.policies import policy
-from schemas.quarters import quarter_number
+from schemas.quarters import quarter_number, quarter_text
 
 _UNVERIFIED = "Tolerances were not read in the rules themselves: verified = no, and shown so in every row."
 
@@ -33,6 +33,12 @@ def extras_of(
             "Installations a working day, by quarter",
             "Comparable installations of all suppliers divided by the working days in England.",
             _by_working_day(figures),
+        ),
+        "calendar": Extra(
+            "Release days",
+            "When the next releases come, at local time, and when they are announced.",
+            _release_days(last_quarter),
+            ("Dates that are not verified follow a rule of ours; the official series varied.",),
         ),
         "rules": Extra(
             "Licence conditions and codes that checks and tables stand for",
@@ -60,6 +66,16 @@ def extras_of(
         ),
     }
     return {name: extra for name, extra in extras.items() if extra.frame.height}
+
+
+def _release_days(last_quarter: int) -> pl.DataFrame:
+    days = [release_day(number) for number in range(last_quarter, last_quarter + 5)]
+    rows = [
+        (quarter_text(one.quarter), one.text, str(one.announced_on), _said(one.verified, "verified")) for one in days
+    ]
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(("quarter", "released", "announced_on", "verified"), pl.String), orient="row"
+    )
 
 
 def _policy_frame(name: str, entries: str, columns: Sequence[str]) -> pl.DataFrame:

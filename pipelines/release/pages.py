@@ -44,7 +44,7 @@ def _index(edition: Edition) -> bytes:
         contents=contents,
         headlines=headlines(edition.shapes),
         markers=list(MARKER_MEANINGS.items()),
-        correction=edition.facts.get("correction", ""),
+        correction=edition.correction,
     )
 
 

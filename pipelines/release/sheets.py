@@ -59,7 +59,9 @@ def _zero(value: object) -> object:
 
 
 def _intro(edition: Edition) -> list[str]:
+    correction = [edition.correction] if edition.correction else []
     return [
+        *correction,
         f"{edition.notice}. {NOT_GOVERNMENT}",
         f"Release {edition.name}, {edition.status}; published {edition.released_at}.",
         f"Next release: {edition.next_release}.",

@@ -82,4 +82,5 @@ class Office:
             write_folder(files, self.folder / f"release {len(self.store.vintages())}")
 
         status = more.get("status", "provisional")
-        return create(self.store, Request(quarter, status, None, because), self.tools(more.get("key", KEY)), NOON, keep)
+        request = Request(quarter, status, None, because, more.get("correction", ""))
+        return create(self.store, request, self.tools(more.get("key", KEY)), NOON, keep)

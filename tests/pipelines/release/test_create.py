@@ -207,3 +207,14 @@ def test_a_meter_that_another_supplier_gained_is_told_as_such(office: Office) ->
     reasons = dict(own.select("supplier", "why").unique().iter_rows())
     assert reasons["EENG"] == "late events from EENG"
     assert reasons["MRCY"] == "events of other suppliers about its meters: late events from EENG"
+
+
+def test_a_correction_has_the_next_number_and_says_what_was_wrong(office: Office) -> None:
+    office.release()
+    made = office.release(correction="Table 9 had a supplier twice.", status="final")
+    assert made.name == f"{LAST}-2"
+    assert b"Correction: Table 9 had a supplier twice." in made.files["index.html"]
+    manifest = json.loads(made.files["manifest.json"])
+    assert (manifest["correction"], manifest["status"]) == ("Table 9 had a supplier twice.", "final")
+    assert "[p]" not in set(office.store.vintage_figures(made.name)["marker"])
+    assert b"26 November 2026, 09:30" in made.files["calendar.html"]
