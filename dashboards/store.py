@@ -149,7 +149,9 @@ class PublishedStore:
     def _current(self, connection: sa.Connection) -> Release | None:
         if not sa.inspect(connection).has_table(PUBLISHED_RELEASES.name):
             return None
-        row = connection.execute(sa.select(RELEASES).order_by(RELEASES.c.published_at.desc()).limit(1)).one_or_none()
+        # A correction of an earlier quarter does not take the place of the newest quarter.
+        newest = (RELEASES.c.last_quarter.desc(), RELEASES.c.published_at.desc())
+        row = connection.execute(sa.select(RELEASES).order_by(*newest).limit(1)).one_or_none()
         if row is None:
             return None
         key = ReleaseKey(row.vintage, str(row.published_at))

@@ -63,3 +63,11 @@ def test_markers_of_a_release_reach_the_dashboard(office: Office) -> None:
     older = release.stock.filter(pl.col("quarter") == "2025Q1")
     assert (newest["markers"] != 0).all()
     assert (older["markers"] == 0).all()
+
+
+def test_a_correction_of_an_earlier_quarter_does_not_take_the_newest_quarter_s_place(office: Office) -> None:
+    office.release()
+    office.release("2026Q2")
+    release = open_published(f"sqlite:///{office.store.name}").release()
+    assert release is not None
+    assert (release.key.vintage, release.last_quarter) == (f"{LAST}-1", LAST)
