@@ -1,4 +1,4 @@
-"""The Dash application: one callback draws every page, and the server sends each page complete beforehand."""
+"""Builds and serves the Dash application: the server sends each page complete, then one callback draws it again."""
 
 import socket
 from dataclasses import dataclass
@@ -44,16 +44,16 @@ INDEX = """<!DOCTYPE html>
 
 
 class AddressUnavailable(DashboardError):
-    """The host and port cannot be listened on."""
+    """The server cannot listen on the host and port."""
 
 
 class Site(Dash):
-    """Dash with an index that is already the whole page, so that it can be read without scripts."""
+    """A Dash application whose index is the whole page, so that it can be read without scripts."""
 
     published: PublishedStore
 
     def interpolate_index(self, *_: str, **parts: str) -> str:
-        """The page at the request's address as HTML; Dash draws it again, with its chart, and takes its place."""
+        """Returns the page at the request's address as HTML, which Dash replaces with its own version and the chart."""
         view = pages.view(self.published, flask.request.path, _query())
         flask.g.status = view.status
         return INDEX.format(
@@ -69,7 +69,7 @@ def _query() -> str:
 
 
 def _table(release: Release, name: str, search: str) -> Table | None:
-    """The table of that name, narrowed as on its page; None where no page has it."""
+    """Returns the table with a name, filtered as on its page, or None if no page has it."""
     for page in pages.PAGES:
         for table in page.tables(release, parse(search, page.filters, release).filters):
             if table.name == name:
@@ -87,7 +87,7 @@ def _download(store: PublishedStore, name: str) -> flask.Response:
 
 
 def _without_empty_parameters() -> BaseResponse | None:
-    """A form sends a parameter for every "all"; the address that people share has none of them."""
+    """Redirects to the address without empty parameters, which a form sends for every "all", or returns None."""
     search = _query()
     if flask.request.path in pages.BY_PATH and "=&" in f"{search}&":
         kept = without_empty(search)
@@ -123,9 +123,9 @@ def _site(store: PublishedStore) -> Site:
 
 
 def create_app(store_url: str) -> Site:
-    """The site over a store's published tables, opened read-only; raises StoreUnreadable."""
+    """Makes the site over a store's published tables, opened read-only. Raises StoreUnreadable."""
     store = open_published(store_url)
-    store.release()  # the first reader need not wait for it
+    store.release()  # loads the release now, so that the first reader does not wait
     site = _site(store)
     server, policy = site.server, content_security_policy(list(site.csp_hashes()))
     server.before_request(_without_empty_parameters)
@@ -137,13 +137,13 @@ def create_app(store_url: str) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A server that holds its port already; it answers as soon as it runs."""
+    """A server that already holds its port, and answers once it runs."""
 
     server: BaseWSGIServer | MultiSocketServer
     port: int
 
     def run(self) -> None:
-        """Answers until it is interrupted or closed."""
+        """Serves requests until it is interrupted or closed."""
         self.server.run()
 
     def close(self) -> None:
@@ -161,9 +161,9 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def listening(store_url: str, host: str, port: int) -> Listening:
-    """A production server for the site; port 0 takes a free one.
+    """Makes a production server for the site; port 0 picks a free port.
 
-    Raises StoreUnreadable, and AddressUnavailable where the address is taken or not ours.
+    Raises StoreUnreadable, and AddressUnavailable if the address is taken or not this machine's.
     """
     app = create_app(store_url)
     bound = _bound(host, port)
@@ -172,5 +172,5 @@ def listening(store_url: str, host: str, port: int) -> Listening:
 
 
 def serve(store_url: str, host: str = "127.0.0.1", port: int = 8050) -> None:
-    """Serves the site until it is interrupted; raises StoreUnreadable or AddressUnavailable before it starts."""
+    """Serves the site until it is interrupted. Raises StoreUnreadable or AddressUnavailable before it starts."""
     listening(store_url, host, port).run()

@@ -1,9 +1,9 @@
-"""What the person who starts the dashboard can put right."""
+"""Errors that the person who starts the dashboard can fix."""
 
 
 class DashboardError(Exception):
-    """Something that the person who starts the dashboard can put right; the text is one sentence for them."""
+    """An error that the person who starts the dashboard can fix; the message is one sentence."""
 
 
 class StoreUnreadable(DashboardError):
-    """The store cannot be read: it is missing, is no store, refuses us, or has other tables than ours."""
+    """The store cannot be read: it is missing, is not a store, denies access, or has tables of another version."""

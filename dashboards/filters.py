@@ -1,4 +1,4 @@
-"""The filters of a page: they live in the URL's query string and nowhere else."""
+"""Reads and writes a page's filters, which exist only in the URL's query string."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ BASES = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a page is narrowed to; None means all, or for `quarter` the newest."""
+    """What a page is filtered to; None means all, for `basis` the official count, for `quarter` the newest."""
 
     fuel: str | None = None
     sector: str | None = None
@@ -33,11 +33,11 @@ class Filters:
 
     @property
     def as_query(self) -> str:
-        """The query string that `parse` turns back into these filters; empty for none."""
+        """The query string that `parse` turns back into these filters; empty without filters."""
         return urlencode([(f.name, value) for f in fields(self) if (value := getattr(self, f.name)) is not None])
 
     def only(self, names: Iterable[str]) -> "Filters":
-        """These filters without the ones that are not named."""
+        """Returns only the named filters."""
         return Filters(**{name: getattr(self, name) for name in names})
 
 
@@ -46,7 +46,7 @@ NAMES = tuple(field.name for field in fields(Filters))
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value of a filter: the code in the URL and the words on the page."""
+    """A value of a filter: its code in the URL and its words on the page."""
 
     code: str
     words: str
@@ -54,7 +54,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A filter as a form shows it; `any_words` names the choice that narrows nothing."""
+    """A filter as a form shows it; `any_words` names the default choice."""
 
     name: str
     label: str
@@ -64,7 +64,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Filters read from a query string, and a sentence for each value that was left aside."""
+    """Filters read from a query string, and a sentence for each value that was not used."""
 
     filters: Filters
     notices: tuple[str, ...]
@@ -80,7 +80,7 @@ def _supplier_choices(release: Release) -> tuple[Choice, ...]:
 
 
 def form_fields(release: Release) -> tuple[Field, ...]:
-    """Every filter with its choices in a release, in the order of `Filters`."""
+    """Returns every filter with its choices in a release, in the order of `Filters`."""
     region_choices = tuple(Choice(code, region.name) for code, region in regions().items())
     quarter_choices = tuple(Choice(quarter, quarter_words(quarter)) for quarter in reversed(release.quarters[:-1]))
     basis_choices = _choices(BASES, (REPLACEMENTS, EVERY))
@@ -110,9 +110,9 @@ def _parse_field(field: Field, values: list[str], release: Release) -> tuple[str
 
 
 def parse(search: str, offered: tuple[str, ...], release: Release) -> Parsed:
-    """The filters of a query string that a page offers; every value left aside is named in a notice.
+    """Parses the filters that a page offers from a query string, with a notice for each value that is not used.
 
-    Names that are no filter of ours (of a mailing or a search engine) are left aside in silence.
+    Ignores names that are not filters (of a mailing or a search engine) without a notice.
     """
     values = parse_qs(search.lstrip("?"))
     filters, notices = Filters(), []
@@ -129,6 +129,6 @@ def parse(search: str, offered: tuple[str, ...], release: Release) -> Parsed:
 
 
 def without_empty(search: str) -> str:
-    """The query string without parameters that have no value, as a form sends them for "all"."""
+    """Returns the query string without empty parameters, which a form sends for "all"."""
     kept = parse_qs(search.lstrip("?"))
     return urlencode(kept, doseq=True)

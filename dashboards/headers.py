@@ -1,9 +1,9 @@
-"""The headers that every answer carries."""
+"""Sets the headers of every response."""
 
 from flask import Response
 
-# Plotly writes style attributes and one style element into the page, so inline styles have to be allowed;
-# inline scripts are not: only the one that Dash starts with, by its hash.
+# Plotly writes style attributes and one style element into the page, so inline styles must be allowed. Inline scripts
+# are not, except the one that starts Dash, by its hash.
 POLICY = (
     ("default-src", "'none'"),
     ("script-src", "'self'"),
@@ -17,13 +17,13 @@ POLICY = (
 
 
 def content_security_policy(script_hashes: list[str]) -> str:
-    """The Content-Security-Policy that allows our own files, and the inline scripts with these hashes."""
+    """Returns the Content-Security-Policy that allows our own files and the inline scripts with these hashes."""
     hashes = "".join(f" {one}" for one in script_hashes)
     return "; ".join(f"{name} {value}{hashes if name == 'script-src' else ''}" for name, value in POLICY)
 
 
 def secured(response: Response, policy: str) -> Response:
-    """The answer with the security headers set."""
+    """Sets the security headers on a response and returns it."""
     response.headers["Content-Security-Policy"] = policy
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

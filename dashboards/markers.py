@@ -1,4 +1,4 @@
-"""Markers beside figures: kept as bits while figures are added up, shown as [p] or [p] [r], and explained."""
+"""Handles markers beside figures: as bits while figures are added up, then as [p] or [p] [r], and explained."""
 
 import polars as pl
 
@@ -19,22 +19,22 @@ _BITS = {marker: 1 << position for position, marker in enumerate(MARKERS)}
 
 
 def marker_bits() -> pl.Expr:
-    """Column `markers`, one bit for each code in the stored `marker` (such as `p`, `p;r` or `[p] [r]`)."""
+    """Returns the column `markers`, one bit for each code in the stored `marker` (such as `p`, `p;r` or `[p] [r]`)."""
     codes = pl.col("marker").fill_null("").str.extract_all("[a-z]+")
     bits = codes.list.eval(pl.element().replace_strict(_BITS, default=0, return_dtype=pl.UInt16)).list.sum()
     return bits.cast(pl.UInt16).alias("markers")
 
 
 def codes_of(bits: int) -> tuple[str, ...]:
-    """The marker codes of a bit set, in the code list's order."""
+    """Returns the marker codes of a bit set, in the code list's order."""
     return tuple(marker for marker, bit in _BITS.items() if bits & bit)
 
 
 def bracketed(codes: tuple[str, ...]) -> str:
-    """Markers as they stand beside a figure, such as `[p] [r]`."""
+    """Returns markers as shown beside a figure, such as `[p] [r]`."""
     return " ".join(f"[{code}]" for code in codes)
 
 
 def explanations(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """One sentence for each code, such as `[p] provisional: …`."""
+    """Returns one sentence for each code, such as `[p] provisional: …`."""
     return tuple(f"[{code}] {MEANINGS[code]}." for code in codes)

@@ -1,4 +1,4 @@
-"""From a store's address to an engine that only reads, in SQLite or in PostgreSQL."""
+"""Opens a store's address as a read-only engine, in SQLite or PostgreSQL."""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ REASONS: Final = {
     "3D000": "The server of the store has no such database.",
     "42501": "The store does not let that name read what is published; use one that has the role dashboard.",
 }
-# Before there is a connection the server's answer has words only, and no code.
+# Before a connection exists, the server's answer has only words and no code.
 WORDS: Final = (
     ("password", "28P01"),
     ("no pg_hba.conf entry", "28000"),
@@ -39,7 +39,7 @@ WORDS: Final = (
 
 
 class _StoreEnvironment(BaseSettings):
-    """ROLLOUT_STORE_PASSWORD or ROLLOUT_STORE_PASSWORD_FILE; what libpq knows, such as PGPASSWORD, works too."""
+    """ROLLOUT_STORE_PASSWORD or ROLLOUT_STORE_PASSWORD_FILE; libpq's own variables, such as PGPASSWORD, work too."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_STORE_")
 
@@ -48,7 +48,7 @@ class _StoreEnvironment(BaseSettings):
 
 
 def engine(address: str) -> sa.Engine:
-    """Connections that read as at one moment and can write nothing; raises StoreUnreadable."""
+    """Returns an engine whose connections read the store as at one moment and cannot write. Raises StoreUnreadable."""
     path = sqlite_path(address)
     return _postgresql(_understood(address)) if path is None else _sqlite(path)
 
@@ -68,7 +68,7 @@ def _understood(address: str) -> sa.URL:
 
 
 def reason(error: exc.SQLAlchemyError) -> str:
-    """Why a store cannot be read, as one sentence without its address."""
+    """Says why a store cannot be read, in one sentence without its address."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else None
     if cause is None or isinstance(cause, sqlite3.Error):
         return UNREADABLE
@@ -84,8 +84,8 @@ def _sqlite(path: str) -> sa.Engine:
     address = f"file:{quote(os.fsencode(Path(path).resolve()))}?mode=ro"
 
     def connect() -> sqlite3.Connection:
-        # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that one release is
-        # read as it stood at one moment, whatever is published meanwhile.
+        # isolation_level None: SQLAlchemy's "begin" below opens the transaction, so that a release is read as at
+        # one moment, whatever is published meanwhile.
         return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
 
     made = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
@@ -94,7 +94,7 @@ def _sqlite(path: str) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    # The role may only read; this holds for a name that may do more.
+    # The dashboard's role may only read; this stops a name with more rights from writing.
     options = {
         "options": "-c default_transaction_read_only=on",
         "connect_timeout": CONNECT_SECONDS,
@@ -105,13 +105,13 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         made = sa.create_engine(
             url.set(drivername="postgresql+psycopg", password=password),
             isolation_level="REPEATABLE READ",
-            # A connection that a restart of the server has cut is not handed out.
+            # Replaces a connection that a restart of the server has cut.
             pool_pre_ping=True,
             connect_args=options,
         )
     except ImportError as error:
         raise StoreUnreadable("The driver for postgresql is not installed.") from error
-    # Before SQLAlchemy asks the server anything, whose answers may be no texts.
+    # Runs before SQLAlchemy queries the server, since answers in another encoding may not be readable as text.
     event.listen(made, "connect", _require_utf8, insert=True)
     return made
 

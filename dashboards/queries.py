@@ -1,6 +1,6 @@
-"""The questions the pages ask of a release: pure functions of the release's frames and the filters.
+"""Queries a release for the pages, by pure functions of the release's frames and the filters.
 
-Every frame adds the markers of the figures that went into a row in `markers`, one bit for each code.
+Every frame has in `markers` the markers of all figures that went into a row, one bit for each code.
 """
 
 import polars as pl
@@ -26,7 +26,7 @@ def _sums(value: str, by: str, names: dict[str, str]) -> list[pl.Expr]:
 
 
 def _spread(frame: pl.DataFrame, group: list[str], by: str, value: str) -> pl.DataFrame:
-    """One row a group, one column for each value of `by`, groups as text, and the row's markers."""
+    """Returns one row for each group, with groups as text, one column for each value of `by`, and the row's markers."""
     names = KINDS if by == "kind" else TYPES
     small = frame.group_by([*group, by]).agg(pl.col(value).sum(), pl.col("markers").bitwise_or())
     small = small.with_columns(pl.col([*group, by]).cast(pl.String))
@@ -40,10 +40,10 @@ def _with_headlines(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def stock(release: Release, filters: Filters, group: list[str]) -> pl.DataFrame:
-    """Meters in place, a row a group that has any.
+    """Returns the meters in place, one row for each group that has any.
 
     Columns: the group; smart_mode, traditional, advanced, non_smart; smart (both modes), smart_and_advanced,
-    meters (all); markers. Without "quarter" in the group, of the filters' quarter or else the newest.
+    meters (all); markers. Without "quarter" in the group, counts the filters' quarter or else the newest.
     """
     frame = release.stock
     if "quarter" not in group:
@@ -57,7 +57,7 @@ def _on_every_quarter(frame: pl.DataFrame, release: Release) -> pl.DataFrame:
 
 
 def stock_by_quarter(release: Release, filters: Filters) -> pl.DataFrame:
-    """`stock` for every quarter of the release, oldest first; 0 where there is no meter."""
+    """Returns `stock` for every quarter of the release, oldest first; 0 where there is no meter."""
     return _on_every_quarter(stock(release, filters, ["quarter"]), release)
 
 
@@ -71,10 +71,11 @@ def _counted(basis: str) -> pl.Expr:
 
 
 def installations(release: Release, filters: Filters, group: list[str]) -> pl.DataFrame:
-    """Meters fitted on the filters' basis, a row a group that has any.
+    """Returns the meters fitted on the filters' basis, one row for each group that has any, or any replacements.
 
     Columns: the group; smets1, smets2, advanced, non_smart; installations (their sum); replacements (smart meters
-    that replaced smart meters, whatever the basis); markers. Without "quarter" in the group, of one quarter.
+    that replaced smart meters, whatever the basis); markers. Without "quarter" in the group, counts the filters'
+    quarter or else the newest.
     """
     frame = release.installations
     if "quarter" not in group:
@@ -89,16 +90,19 @@ def installations(release: Release, filters: Filters, group: list[str]) -> pl.Da
 
 
 def installations_by_quarter(release: Release, filters: Filters) -> pl.DataFrame:
-    """`installations` for every quarter, oldest first, with those a quarter `before` and a `year_before` (or null)."""
+    """Returns `installations` for every quarter, oldest first, with the count a quarter `before` and a `year_before`.
+
+    Both are null where the release does not reach back so far.
+    """
     frame = _on_every_quarter(installations(release, filters, ["quarter"]), release)
     total = pl.col("installations")
     return frame.with_columns(total.shift(1).alias("before"), total.shift(4).alias("year_before"))
 
 
 def compared_by(release: Release, filters: Filters, column: str) -> pl.DataFrame:
-    """Stock and installations of one quarter by supplier (`source_id`) or region (`region_code`).
+    """Returns stock and installations of one quarter by supplier (`source_id`) or region (`region_code`).
 
-    Columns of `stock` and `installations`; the highest share of smart and advanced meters comes first.
+    Columns: those of `stock`, and installations. The highest share of smart and advanced meters comes first.
     """
     fitted = installations(release, filters, [column]).select(column, "installations", pl.col("markers").alias("more"))
     frame = stock(release, filters, [column]).join(fitted, on=column, how="full", coalesce=True).fill_null(0)
@@ -108,7 +112,7 @@ def compared_by(release: Release, filters: Filters, column: str) -> pl.DataFrame
 
 
 def coverage_by_fuel(release: Release, filters: Filters) -> pl.DataFrame:
-    """For every quarter up to the chosen one: smart and advanced meters and all meters, in sum and of each fuel.
+    """Returns smart and advanced meters and all meters, in total and by fuel, for every quarter up to the chosen one.
 
     Columns: quarter, smart_and_advanced, meters, then electricity_smart_and_advanced and so on; markers.
     """
@@ -124,11 +128,11 @@ def coverage_by_fuel(release: Release, filters: Filters) -> pl.DataFrame:
 
 
 def in_quarter(frame: pl.DataFrame, quarter: str) -> dict[str, int | None]:
-    """Returns the row of one quarter; empty if the quarter has no row."""
+    """Returns the row of one quarter; empty if there is none."""
     rows = frame.filter(pl.col("quarter") == quarter).to_dicts()
     return rows[0] if rows else {}
 
 
 def earlier(frame: pl.DataFrame, quarter: str, steps: int, column: str) -> int | None:
-    """A figure some quarters before; None where the release does not reach back so far."""
+    """Returns a figure from `steps` quarters before, or None if the release does not reach back so far."""
     return in_quarter(frame, quarters_earlier(quarter, steps)).get(column)

@@ -1,4 +1,4 @@
-"""What the pages say in sentences; alt texts are made here, from the frame that the chart is drawn from."""
+"""Writes the pages' sentences, and alt texts from the same frames as the charts."""
 
 import polars as pl
 
@@ -32,19 +32,19 @@ def _place(filters: Filters) -> str:
 
 
 def meters_of(filters: Filters) -> str:
-    """The meters that the filters leave, such as `domestic gas meters supplied by Utilita in Wales`."""
+    """Names the meters that match the filters, such as `domestic gas meters supplied by Utilita in Wales`."""
     supplied = [f"supplied by {source_words(filters.supplier)}"] if filters.supplier else []
     return " ".join([*_kinds(filters), "meters", *supplied, _place(filters)])
 
 
 def fitted_of(filters: Filters) -> str:
-    """The installations that the filters leave, such as `new smart and advanced gas meters fitted in Wales`."""
+    """Names the installations that match the filters, such as `new smart and advanced gas meters fitted in Wales`."""
     by = [f"by {source_words(filters.supplier)}"] if filters.supplier else []
     return " ".join([BASIS_WORDS[filters.basis or COMPARABLE], *_kinds(filters), "meters fitted", *by, _place(filters)])
 
 
 def coverage_answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
-    """How many meters are smart or advanced, and what share that is."""
+    """Says how many meters are smart or advanced, and their share."""
     smart, meters = row.get("smart_and_advanced") or 0, row.get("meters") or 0
     if not meters:
         return f"There were no {meters_of(filters)} at the end of {quarter_words(quarter)}."
@@ -53,12 +53,12 @@ def coverage_answer(row: dict[str, int | None], quarter: str, filters: Filters) 
 
 
 def stock_answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
-    """How many meters are in place."""
+    """Says how many meters are in place."""
     return f"At the end of {quarter_words(quarter)} there were {count(row.get('meters') or 0)} {meters_of(filters)}."
 
 
 def mode_answer(row: dict[str, int | None]) -> str:
-    """How many smart meters work in smart mode."""
+    """Says how many smart meters are in smart mode."""
     smart, in_mode = row.get("smart") or 0, row.get("smart_mode") or 0
     if not smart:
         return "None of them was a SMETS smart meter."
@@ -66,7 +66,7 @@ def mode_answer(row: dict[str, int | None]) -> str:
 
 
 def comparisons(frame: pl.DataFrame, quarter: str) -> tuple[str, str]:
-    """The installations of a quarter against the quarter before and against the same quarter of the year before."""
+    """Compares a quarter's installations with the quarter before and with the same quarter a year before."""
     now = in_quarter(frame, quarter).get("installations") or 0
     before, year = (
         compared(now, earlier(frame, quarter, steps, "installations"), quarters_earlier(quarter, steps))
@@ -76,14 +76,14 @@ def comparisons(frame: pl.DataFrame, quarter: str) -> tuple[str, str]:
 
 
 def installations_answer(frame: pl.DataFrame, quarter: str, filters: Filters) -> str:
-    """How many meters were fitted in a quarter, and how that compares."""
+    """Says how many meters were fitted in a quarter, and how that compares with earlier quarters."""
     fitted = in_quarter(frame, quarter).get("installations") or 0
     than = joined(list(comparisons(frame, quarter)))
     return f"In {quarter_words(quarter)}: {count(fitted)} {fitted_of(filters)}. That is {than}."
 
 
 def ends(frame: pl.DataFrame, series: tuple[Series, ...]) -> str:
-    """Each series in the first and in the last quarter: the alt text of a chart over time."""
+    """Describes each series in the first and last quarter: the alt text of a chart over time."""
     if frame.is_empty() or not series:
         return NO_FIGURES
     first, last = frame.row(0, named=True), frame.row(-1, named=True)
@@ -92,7 +92,7 @@ def ends(frame: pl.DataFrame, series: tuple[Series, ...]) -> str:
 
 
 def coverage_ends(frame: pl.DataFrame, fuels: tuple[str, ...]) -> str:
-    """The share of each fuel in the first and in the last quarter: the alt text of the lines."""
+    """Describes the share for each fuel in the first and last quarter: the alt text of the coverage lines."""
     if frame.is_empty():
         return NO_FIGURES
     first, last = frame.row(0, named=True), frame.row(-1, named=True)
@@ -104,7 +104,7 @@ def coverage_ends(frame: pl.DataFrame, fuels: tuple[str, ...]) -> str:
 
 
 def best_and_least(frame: pl.DataFrame, label: str) -> str:
-    """The rows with the highest and the lowest share: the alt text of a comparison, whose frame is in that order."""
+    """Names the rows with the highest and lowest share: the alt text of a comparison, from a frame in that order."""
     known = frame.filter(pl.col("meters") > 0)
     if known.is_empty():
         return NO_FIGURES

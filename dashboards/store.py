@@ -1,4 +1,4 @@
-"""Opens a store read-only and reads the newest published release from it into memory, once a release."""
+"""Opens a store read-only and reads its newest published release into memory, once for each release."""
 
 import threading
 import weakref
@@ -18,14 +18,14 @@ from schemas.tables import PUBLISHED_INSTALLATIONS, PUBLISHED_RELEASES, PUBLISHE
 
 BATCH_ROWS = 50_000
 MILLISECONDS = 1_000
-# No page tells credit from prepayment, so the two are added up when a release is read.
+# No page distinguishes credit from prepayment, so the two are added up when a release is read.
 STOCK_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "operating_mode")
 INSTALLATION_DIMENSIONS = ("quarter", "source_id", "region_code", "fuel", "sector", "meter_type", "install_reason")
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseKey:
-    """What tells one published state from another; a draft keeps its vintage, so the time counts too."""
+    """Identifies a published state; a draft keeps its vintage, so the time is part of the key."""
 
     vintage: str
     published_at: str
@@ -33,11 +33,11 @@ class ReleaseKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Release:
-    """One published release in memory; two are never equal, so that answers can be kept by release.
+    """One published release in memory; two are never equal, so that results can be cached by release.
 
     `stock` has STOCK_DIMENSIONS, `kind` (SMART_MODE, TRADITIONAL, ADVANCED, NON_SMART), meters and marker bits;
     `installations` has INSTALLATION_DIMENSIONS, installations and marker bits. `quarters` runs from the oldest
-    to `last_quarter` and has no gap; `suppliers` are the ids of all sources that have a meter or fitted one.
+    to `last_quarter` without a gap; `suppliers` are the ids of all sources that have a meter or fitted one.
     """
 
     key: ReleaseKey
@@ -98,7 +98,7 @@ INSTALLATIONS_QUERY = _query(INSTALLATIONS, INSTALLATION_DIMENSIONS, "installati
 
 
 def _kind() -> pl.Expr:
-    """How a meter counts in the headlines, by type and, for SMETS meters, by operating mode."""
+    """Returns the column `kind`: how a meter counts in the headlines, by type and, for SMETS meters, operating mode."""
     kind = pl.when(pl.col("meter_type").cast(pl.String).is_in(["ADVANCED", "NON_SMART"]))
     by_mode = pl.when(pl.col("operating_mode").cast(pl.String) == "SMART").then(pl.lit("SMART_MODE"))
     by_mode = by_mode.otherwise(pl.lit("TRADITIONAL"))
@@ -106,7 +106,7 @@ def _kind() -> pl.Expr:
 
 
 class PublishedStore:
-    """The published tables of one store. Threads may share it; it reads nothing but `published_*`."""
+    """The published tables of one store. Threads may share it; it reads only `published_*`."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -114,9 +114,9 @@ class PublishedStore:
         self._release: Release | None = None
 
     def release(self) -> Release | None:
-        """The newest release, or None where nothing is published yet; raises StoreUnreadable.
+        """Returns the newest release, or None if nothing is published yet. Raises StoreUnreadable.
 
-        A release does not change, so it is read once and kept until another takes its place.
+        A release does not change, so it is read once and kept until another replaces it.
         """
         try:
             with self._engine.connect() as connection:
@@ -131,7 +131,7 @@ class PublishedStore:
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raises StoreUnreadable unless every published table that exists has the columns we read and may be read."""
+        """Raises StoreUnreadable unless every published table that exists has the columns we read, and is readable."""
         try:
             inspector = sa.inspect(self._engine)
             present = set(inspector.get_table_names()) | set(inspector.get_view_names())
@@ -180,10 +180,10 @@ def _load(connection: sa.Connection, key: ReleaseKey, row: sa.Row[tuple[object, 
 
 
 def open_published(store_url: str) -> PublishedStore:
-    """The published tables of a store, opened read-only; raises StoreUnreadable where they cannot be read."""
+    """Opens the published tables of a store read-only. Raises StoreUnreadable if they cannot be read."""
     opened = engine(store_url)
     store = PublishedStore(opened)
-    # A site that nobody holds any more leaves no connection at the server.
+    # Closes the connections to the server once nothing refers to the store any more.
     weakref.finalize(store, opened.dispose)
     try:
         store.check()

@@ -1,4 +1,4 @@
-"""A published table as a value: the page's HTML and the CSV file are both written from it."""
+"""Defines a published table as a value, from which both the page's HTML and the CSV file are written."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure as it is shown, the markers beside it, and the bare figure for a file."""
+    """A figure as shown, the markers beside it, and the bare figure for a file."""
 
     text: str
     markers: str
@@ -33,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: `name` is its file's, the first column is the row's heading, `total` is a last row or empty."""
+    """A table: `name` is its file's name, the first column holds the row headings, `total` is a last row or None."""
 
     name: str
     caption: str
@@ -43,7 +43,7 @@ class Table:
 
     @property
     def marker_codes(self) -> tuple[str, ...]:
-        """Every marker in the table, those for figures that cannot be worked out too."""
+        """Every marker code in the table, including those of figures that cannot be calculated."""
         stored = codes_of(self.frame.select(pl.col("markers").bitwise_or()).item() or 0)
         shown = {cell.text for row in self.rows for cell in row}
         extra = tuple(code for code in ("x", "z") if f"[{code}]" in shown and code not in stored)
@@ -56,7 +56,7 @@ class Table:
 
     @property
     def total_rows(self) -> list[list[Cell]]:
-        """The cells of the total, as a list of one or no row."""
+        """The cells of the total, as a list of one row or none."""
         return [] if self.total is None else [_cells(self.columns, row) for row in self.total.iter_rows(named=True)]
 
 
@@ -97,6 +97,6 @@ def _cells(columns: tuple[Column, ...], row: Row) -> list[Cell]:
 
 
 def total_of(frame: pl.DataFrame, label: str, words_for_all: str) -> pl.DataFrame:
-    """One row with the sum of every figure and the markers of all rows."""
+    """Returns one row with the sum of every figure and the markers of all rows."""
     sums = frame.select(pl.col(pl.Int64).sum(), pl.col("markers").bitwise_or().fill_null(0))
     return sums.with_columns(pl.lit(words_for_all).alias(label))

@@ -1,4 +1,4 @@
-"""Figures, quarters and code lists in plain words."""
+"""Writes figures, quarters and codes in plain words."""
 
 from schemas.geography import GREAT_BRITAIN, regions
 from schemas.sources import SMALL, sources
@@ -11,48 +11,46 @@ NOT_APPLICABLE = "[z]"
 
 
 def quarter_words(quarter: str) -> str:
-    """`2026Q3` as `Q3 2026`."""
+    """Writes `2026Q3` as `Q3 2026`."""
     return f"{quarter[4:]} {quarter[:4]}"
 
 
 def source_words(source_id: str) -> str:
-    """The name of a supplier or of the small ones together, or the id where we have no name for it."""
-    if source_id == SMALL:
-        return "Small suppliers"
+    """Returns a supplier's name, or its id if we have no name for it."""
     known = sources().get(source_id)
     return known.name if known else source_id
 
 
 def region_words(region_code: str) -> str:
-    """The name of a region or of Great Britain, or the code where we have no name for it."""
+    """Returns the name of a region or of Great Britain, or the code if we have no name for it."""
     known = regions().get(region_code)
     return "Great Britain" if region_code == GREAT_BRITAIN else known.name if known else region_code
 
 
 def count(number: int) -> str:
-    """A count with thousands separators."""
+    """Writes a count with thousands separators."""
     return f"{number:,}"
 
 
 def tenths(part: int, whole: int) -> int:
-    """Tenths of a percent of whole numbers, half rounded away from zero, without a detour through floats."""
+    """Returns a share in tenths of a percent, with halves rounded away from zero, from whole numbers without floats."""
     size = (2_000 * abs(part) + whole) // (2 * whole)
     return size if part >= 0 else -size
 
 
 def decimal(tenth_parts: int) -> str:
-    """Tenths as a number with one decimal, such as `-1,234.5`."""
+    """Writes tenths as a number with one decimal, such as `-1,234.5`."""
     sign = "-" if tenth_parts < 0 else ""
     return f"{sign}{abs(tenth_parts) // 10:,}.{abs(tenth_parts) % 10}"
 
 
 def share(part: int, whole: int) -> str:
-    """A share to one decimal from exact counts, such as `72.1%`; not applicable where the whole is 0."""
+    """Writes a share to one decimal from exact counts, such as `72.1%`; not applicable if the whole is 0."""
     return f"{decimal(tenths(part, whole))}%" if whole else NOT_APPLICABLE
 
 
 def change(now: int, before: int | None) -> str:
-    """The relative change with its sign, such as `+3.0%`; not available without a figure to compare with."""
+    """Writes the relative change with its sign, such as `+3.0%`; not available without a figure to compare with."""
     if not before:
         return NOT_AVAILABLE
     moved = tenths(now - before, before)
@@ -60,7 +58,7 @@ def change(now: int, before: int | None) -> str:
 
 
 def compared(now: int, before: int | None, quarter: str) -> str:
-    """The change in a phrase, such as `3.0% more than in Q3 2025 (660)`."""
+    """Writes the change as a phrase, such as `3.0% more than in Q3 2025 (660)`."""
     when = quarter_words(quarter)
     if before is None:
         return f"not comparable with {when}, for which there is no figure"
@@ -73,5 +71,5 @@ def compared(now: int, before: int | None, quarter: str) -> str:
 
 
 def joined(words: list[str]) -> str:
-    """A list in a sentence: `a`, `a and b`, `a, b and c`."""
+    """Writes a list for a sentence: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

@@ -1,1 +1,1 @@
-"""How the system runs, nothing of what it means: the local clusters of the stream will live here."""
+"""Runs the system and knows nothing of its statistics: local Kafka and Flink clusters, PostgreSQL migrations."""

@@ -1,6 +1,6 @@
-"""What the clusters are made of: Java artefacts by Maven, Flink by its Python packages, each into a folder, once.
+"""Installs the clusters' software once, each into a folder: Java artefacts by Maven, Flink by its Python packages.
 
-A folder takes its name when all of it is there, and holds the checksum of what it was made from.
+A folder gets its name once it is complete, and holds the checksum of the files that it was made from.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 def require_java() -> None:
-    """Raises ClusterError where Java is missing or too old."""
+    """Raises ClusterError if Java is missing or too old."""
     if shutil.which("java") is None:
         raise ClusterError(f"Java {JAVA} or newer is needed and `java` was not found; install it first.")
     told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S607
@@ -32,7 +32,10 @@ def require_java() -> None:
 
 
 def installed(folder: Path, sources: Sequence[Path], make: Callable[[Path, Path], None]) -> None:
-    """The folder is made from files, now or before: `make` gets a folder to fill and a log. Raises ClusterError."""
+    """Makes a folder from source files unless it is up to date: `make` fills a folder and writes a log.
+
+    Raises ClusterError.
+    """
     wanted = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
     stamp = folder / STAMP
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
@@ -47,7 +50,10 @@ def installed(folder: Path, sources: Sequence[Path], make: Callable[[Path, Path]
 
 
 def jars(pom: Path, *build: str) -> Callable[[Path, Path], None]:
-    """Fills a folder with the artefacts of a pom and all that they need, and its `built` with what goals build."""
+    """Returns a function that fills a folder with a pom's artefacts and all they need.
+
+    The folder's `built` gets what the goals in `build` make. The function raises ClusterError.
+    """
 
     def make(folder: Path, log: Path) -> None:
         if shutil.which("mvn") is None:
@@ -62,7 +68,7 @@ def jars(pom: Path, *build: str) -> Callable[[Path, Path], None]:
 
 
 def packages(requirements: Path) -> Callable[[Path, Path], None]:
-    """Fills a folder with Python packages at their hashes, without what they would bring along."""
+    """Returns a function that fills a folder with Python packages at given hashes, without their dependencies."""
 
     def make(folder: Path, log: Path) -> None:
         options = ["--no-deps", "--require-hashes", "--no-build-isolation", "--target", str(folder)]

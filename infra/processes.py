@@ -1,7 +1,7 @@
-"""Programs that go on after the command that started them, and are found and ended again by their files.
+"""Starts programs that outlive the command that started them, and finds and stops them by their files.
 
-A program's file under `run/` holds its process id and when that process began, so that a number which the system has
-given to another program since is never taken for ours.
+A program's file under `run/` holds its process id and when that process began, so that another program that has since
+been given the same id is never taken for ours.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Final
 
 STOP_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.2
-# Fields of /proc/PID/stat behind the program's name.
+# Positions in /proc/PID/stat after the program's name.
 _STATE, _SESSION, _START = 0, 3, 19
 
 
@@ -27,7 +27,7 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that is to run: its name, its command, what it adds to the environment and where it listens."""
+    """A program to run: its name, command, ports and additions to the environment."""
 
     name: str
     command: Sequence[str]
@@ -37,19 +37,19 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where programs keep their files: `run` for their process ids, `log` for what they print."""
+    """The folders of programs' files: `run` for process ids, `log` for output."""
 
     run: Path
     log: Path
 
     def log_of(self, name: str) -> Path:
-        """The file with what a program prints."""
+        """Returns the file with a program's output."""
         return self.log / f"{name}.log"
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Nobody else installs or starts anything under a folder in the meantime; waits for who does."""
+    """Locks a folder, so that no other command installs or starts anything under it; waits for the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _stat(pid: int) -> list[str] | None:
-    """Returns what the system knows of a process; None if it does not exist or has ended."""
+    """Returns the system's fields about a process, or None if there is no such process or it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -66,13 +66,13 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def _began(pid: int) -> str | None:
-    """Returns when a process began, in ticks since the system started; None if it does not exist."""
+    """Returns when a process began, in ticks since the system started, or None if there is none."""
     fields = _stat(pid)
     return None if fields is None else fields[_START]
 
 
 def _noted(place: Place, name: str) -> tuple[int, str] | None:
-    """The process id and the beginning of a program as its file tells them."""
+    """Returns a program's process id and start time from its file, or None without a readable one."""
     try:
         pid, began = (place.run / f"{name}.pid").read_text(encoding="ascii").split()
         return int(pid), began
@@ -81,13 +81,13 @@ def _noted(place: Place, name: str) -> tuple[int, str] | None:
 
 
 def running(place: Place, name: str) -> int | None:
-    """The process id of a program that we started and that still runs."""
+    """Returns the process id of a program that we started, or None if it no longer runs."""
     noted = _noted(place, name)
     return noted[0] if noted is not None and _began(noted[0]) == noted[1] else None
 
 
 def members(place: Place, name: str) -> list[int]:
-    """The processes of a program that we started: itself and those that it started, also where only these are left."""
+    """Returns the processes of a program that we started: itself and its children, even if only they remain."""
     noted = _noted(place, name)
     if noted is None or _began(noted[0]) not in (None, noted[1]):
         return []
@@ -96,16 +96,17 @@ def members(place: Place, name: str) -> list[int]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether anything on this machine takes connections at a port of the loopback address."""
+    """Whether anything accepts connections at a port of the loopback address."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def start(place: Place, program: Program) -> int:
-    """The program runs in a session of its own, its output in its log. Raises ClusterError for a taken port.
+    """Starts a program in its own session, with output to its log, and returns its process id.
 
-    It runs in the folder of its log: there a Java program that crashes leaves its report, and the system its memory.
+    Raises ClusterError if a port is taken. The program runs in its log's folder, where a Java program that crashes
+    leaves its report and the system a core dump.
     """
     for port in program.ports:
         if is_listening(port):
@@ -131,7 +132,7 @@ def start(place: Place, program: Program) -> int:
 
 
 def wait_until(ready: Callable[[], bool], place: Place, name: str, seconds: float) -> None:
-    """Returns when a program that was started is ready. Raises ClusterError when it ends or takes too long."""
+    """Waits until a program that was started is ready. Raises ClusterError if it ends or takes too long."""
     deadline = time.monotonic() + seconds
     while not ready():
         if running(place, name) is None:
@@ -142,7 +143,7 @@ def wait_until(ready: Callable[[], bool], place: Place, name: str, seconds: floa
 
 
 def stop(place: Place, name: str) -> bool:
-    """Ends a program and all that it started, first by asking and then by force; returns whether any of it ran."""
+    """Stops a program and all that it started, by SIGTERM and then SIGKILL; returns whether any was running."""
     ran = bool(members(place, name))
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in members(place, name):
@@ -164,7 +165,7 @@ def _have_ended(place: Place, name: str) -> bool:
 
 
 def memory_mib(pid: int) -> int:
-    """The memory of a process that is not shared out to disk, in MiB."""
+    """Returns the resident memory of a process in MiB; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, ProcessLookupError):
@@ -184,6 +185,6 @@ class State:
 
 
 def state_of(place: Place, name: str, address: str) -> State:
-    """The state of a program."""
+    """Returns the state of a program."""
     pid = running(place, name)
     return State(name, pid, address, place.log_of(name), memory_mib(pid) if pid else 0)

@@ -1,4 +1,4 @@
-"""Where the local clusters listen and how much they may take, each by an environment variable of the same name."""
+"""Reads the local clusters' ports and memory limits, each from an environment variable of the same name."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Memory = Annotated[str, StringConstraints(pattern=r"^[0-9]+[mg]$")]
 
 
 class ClusterSettings(BaseSettings):
-    """Settings by their names, such as ROLLOUT_KAFKA_PORT. Ports are on the loopback address; memory is Java's."""
+    """Settings by name, such as ROLLOUT_KAFKA_PORT. Ports are on the loopback address; memory is Java's, as 512m."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_")
 
@@ -25,7 +25,7 @@ class ClusterSettings(BaseSettings):
     flink_rpc_port: Port = 6123
     flink_slots: Annotated[int, Field(ge=1)] = 4
     flink_metrics_ports: Ports = "9249-9250"
-    # Other addresses only where Prometheus is on another machine, as in a cluster of containers.
+    # Another address only if Prometheus is on another machine, as in a cluster of containers.
     flink_metrics_host: str = LOOPBACK
     flink_job_manager_memory: Memory = "1024m"
     flink_task_manager_memory: Memory = "4096m"
@@ -44,7 +44,7 @@ class ClusterSettings(BaseSettings):
 
     @property
     def flink(self) -> str:
-        """The address of Flink's pages and of its REST interface."""
+        """The address of Flink's pages and REST interface."""
         return f"{LOOPBACK}:{self.flink_rest_port}"
 
     @property
@@ -54,12 +54,12 @@ class ClusterSettings(BaseSettings):
 
     @property
     def expansion(self) -> str:
-        """The address of the service that knows Beam's Java transforms."""
+        """The address of the expansion service, which provides Beam's Java transforms."""
         return f"{LOOPBACK}:{self.expansion_port}"
 
 
 def cluster_settings() -> ClusterSettings:
-    """The settings as the environment has them. Raises ClusterError for one that cannot be."""
+    """Returns the settings from the environment. Raises ClusterError for an invalid one."""
     try:
         return ClusterSettings()
     except ValidationError as error:

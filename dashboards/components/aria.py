@@ -1,8 +1,8 @@
-"""ARIA attributes as keyword arguments; a hyphen cannot stand in a Python name."""
+"""Passes ARIA attributes as keyword arguments, since a Python name cannot contain a hyphen."""
 
 from typing import Any
 
 
 def aria(name: str, value: str) -> dict[str, Any]:
-    """Keyword arguments that set one ARIA attribute, such as `aria-label`."""
+    """Returns keyword arguments that set one ARIA attribute, such as `aria-label`."""
     return {f"aria-{name}": value}

@@ -1,4 +1,4 @@
-"""A chart in a page: its title as a heading, its alt text, and the figure."""
+"""Shows a chart in a page: its title as a heading, its alt text, and the figure."""
 
 import plotly.graph_objects as go
 from dash import dcc, html
@@ -9,7 +9,7 @@ CONFIG: dcc.Graph.Config = {"displayModeBar": False, "responsive": True, "scroll
 
 
 def chart(name: str, figure: go.Figure, alt: str) -> html.Figure:
-    """The figure as one image with an alt text; the heading comes from the figure's own title."""
+    """Returns the figure as one image with an alt text, below a heading from the figure's own title."""
     layout = figure.to_plotly_json()["layout"]
     size = {"height": f"{layout['height']}px"}
     graph = dcc.Graph(id=name, figure=figure, config=CONFIG, responsive=True, style=size)

@@ -1,4 +1,4 @@
-"""The filters as a plain GET form: choosing leads to a new address, so the address is the only state."""
+"""Shows the filters as a plain GET form: a choice leads to a new address, so the address is the only state."""
 
 from dash import html
 
@@ -17,7 +17,7 @@ def _select(field: Field, chosen: str | None) -> html.Div:
 
 
 def filter_form(path: str, fields: tuple[Field, ...], filters: Filters) -> html.Form:
-    """A form that leads to the same page with the chosen filters in its address."""
+    """Returns a form that leads to the same page with the chosen filters in its address."""
     selects = [_select(field, getattr(filters, field.name)) for field in fields]
     button = html.Button("Apply filters", type="submit")
     clear = [html.A("Clear filters", href=path)] if filters.as_query else []
@@ -26,7 +26,7 @@ def filter_form(path: str, fields: tuple[Field, ...], filters: Filters) -> html.
         [html.Div(selects, className="selects"), buttons],
         action=path,
         method="get",
-        autoComplete="off",  # a browser that goes back must not bring back a choice that the address does not have
+        autoComplete="off",  # going back must not restore a choice that is not in the address
         className="filters",
         **aria("label", "Filters"),
     )

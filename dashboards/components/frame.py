@@ -1,4 +1,4 @@
-"""What surrounds every page: skip link, header, the notice about the data, navigation and footer."""
+"""Surrounds every page with a skip link, header, navigation, the notice about the data and footer."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NOT_GOVERNMENT = "This is not a government service."
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry of the navigation."""
+    """A link in the navigation."""
 
     words: str
     href: str
@@ -34,7 +34,7 @@ def _footer(notice: str, release_words: str) -> html.Footer:
 
 
 def page_frame(main: list[Component], links: list[Link], notice: str, release_words: str) -> html.Div:
-    """A whole page: the given content between header and footer; the notice stands above everything else."""
+    """Returns a whole page: the content between header and footer, with the notice above the content."""
     strong = [html.Strong(notice), ". "] if notice else []
     banner = html.Div(html.P([*strong, NOT_GOVERNMENT], className="width"), className="banner")
     name = html.A(SERVICE_NAME, href="/", className="service-name")

@@ -1,4 +1,4 @@
-"""The headline figures: a name, a large figure with its marker, and a sentence."""
+"""Shows headline figures: a name, a large figure with its markers, and a sentence."""
 
 from dataclasses import dataclass
 
@@ -22,5 +22,5 @@ def _headline(headline: Headline) -> html.Div:
 
 
 def headlines(figures: list[Headline]) -> html.Dl:
-    """The headline figures side by side."""
+    """Returns the headline figures side by side."""
     return html.Dl([_headline(figure) for figure in figures], className="headlines")

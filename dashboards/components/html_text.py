@@ -29,7 +29,7 @@ def _props(component: Component) -> dict[str, object]:
 
 
 def html_text(node: object) -> str:
-    """The HTML of a component, a list of them or a text; a chart leaves room for itself, of its own height."""
+    """Returns the HTML of a component, a list of them or a text; a chart becomes a placeholder of its height."""
     if node is None:
         return ""
     if isinstance(node, list | tuple):

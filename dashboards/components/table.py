@@ -1,4 +1,4 @@
-"""A table as HTML: caption, scoped headings, markers beside the figures and their meaning below."""
+"""Shows a table as HTML: caption, scoped headings, markers beside the figures and their meanings below."""
 
 from dash import html
 
@@ -24,7 +24,7 @@ def _row(cells: list[Cell]) -> html.Tr:
 
 
 def table_element(table: Table) -> html.Table:
-    """The table itself."""
+    """Returns the table alone."""
     parts = [
         html.Caption(html.Span(table.caption), id=f"{table.name}-caption"),
         html.Thead(html.Tr([_heading(column) for column in table.columns])),
@@ -35,7 +35,7 @@ def table_element(table: Table) -> html.Table:
 
 
 def table_with_notes(table: Table, query: str) -> html.Div:
-    """The table in a frame that scrolls on a narrow screen, what its markers mean, and the link to its CSV file."""
+    """Returns the table, which scrolls on a narrow screen, with its markers' meanings and a link to its CSV file."""
     named = aria("labelledby", f"{table.name}-caption")
     frame = html.Div(table_element(table), className="table-frame", role="region", tabIndex="0", **named)
     notes = [html.Li(sentence) for sentence in explanations(table.marker_codes)]

@@ -1,4 +1,4 @@
-"""A table as a CSV file: bare figures, the markers of each row, the release and the notice about its data."""
+"""Writes a table as CSV: bare figures, the markers of each row, the release and the notice about its data."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ def _line(columns: tuple[Column, ...], cells: list[Cell], release: Release) -> l
 
 
 def csv_text(table: Table, release: Release) -> str:
-    """The table's rows in RFC 4180 form; shares and changes in percent, a figure that there is not left empty.
+    """Returns the table's rows in RFC 4180 form: shares and changes in percent, missing figures empty.
 
-    A text that a spreadsheet would run as a formula has an apostrophe before it.
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
     file = io.StringIO()
     writer = csv.writer(file)

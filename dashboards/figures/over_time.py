@@ -1,4 +1,4 @@
-"""Charts over quarters: pure functions of a frame."""
+"""Draws charts over quarters, by pure functions of a frame."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from dashboards.words import quarter_words
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A series of a chart: the frame's column, its name, and a colour and a pattern that both tell it apart."""
+    """A series of a chart: the frame's column, its name, and a colour and a pattern that each distinguish it."""
 
     key: str
     name: str
@@ -34,12 +34,12 @@ TYPES = (
 
 
 def _pattern(series: Series) -> dict[str, object]:
-    # White strokes on the series' colour: the pattern must survive a print in grey.
+    # White strokes on the series' colour, so that the pattern is visible when printed in grey.
     return {"shape": series.pattern, "fgcolor": WHITE, "bgcolor": series.colour, "size": 7, "solidity": 0.25}
 
 
 def stacked_stock(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -> go.Figure:
-    """Meters in place at the end of each quarter as stacked areas."""
+    """Draws the meters in place at the end of each quarter as stacked areas."""
     quarters = frame["quarter"].to_list()
     figure = go.Figure()
     for one in series:
@@ -59,7 +59,7 @@ def stacked_stock(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -
 
 
 def stacked_installations(frame: pl.DataFrame, series: tuple[Series, ...], title: str) -> go.Figure:
-    """Meters fitted in each quarter as stacked bars."""
+    """Draws the meters fitted in each quarter as stacked bars."""
     quarters = frame["quarter"].to_list()
     figure = go.Figure()
     for one in series:
@@ -76,7 +76,7 @@ def stacked_installations(frame: pl.DataFrame, series: tuple[Series, ...], title
 
 
 def coverage_lines(frame: pl.DataFrame, fuels: tuple[str, ...], title: str) -> go.Figure:
-    """The share of meters that are smart or advanced, a line a fuel, each named at its end."""
+    """Draws the share of meters that are smart or advanced, in percent: one line for each fuel, with a legend."""
     looks = {"ELECTRICITY": ("Electricity", DARK_BLUE, "solid"), "GAS": ("Gas", DARK_PINK, "dash")}
     quarters = frame["quarter"].to_list()
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""Charts that compare suppliers or regions in one quarter: pure functions of a frame."""
+"""Draws charts that compare suppliers or regions in one quarter, by pure functions of a frame."""
 
 import plotly.graph_objects as go
 import polars as pl
@@ -11,7 +11,7 @@ def _percent(frame: pl.DataFrame, part: str, whole: str) -> list[float | None]:
 
 
 def share_dots(frame: pl.DataFrame, label: str, title: str) -> go.Figure:
-    """Two dots a row: the share of meters that are smart or advanced, and of smart meters in smart mode."""
+    """Draws two dots for each row: the shares of meters smart or advanced, and of smart meters in smart mode."""
     rows = frame[label].to_list()
     figure = go.Figure()
     for part, whole, name, colour, symbol in (

@@ -1,4 +1,4 @@
-"""How every chart looks: one font, few lines, colours that differ in lightness and never carry the meaning alone."""
+"""Styles every chart: one font, few lines, colours that differ in lightness and never carry the meaning alone."""
 
 import plotly.graph_objects as go
 
@@ -18,7 +18,7 @@ MOST_TICKS = 7
 
 
 def styled(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
-    """The figure in the site's style; the title is kept in the figure for its readers but drawn by the page."""
+    """Sets the site's style on the figure and returns it; the figure keeps its title, which the page shows."""
     figure.update_layout(
         meta={"title": title},
         template="none",
@@ -37,7 +37,7 @@ def styled(figure: go.Figure, title: str, height: int = 400) -> go.Figure:
 
 
 def quarter_axis(figure: go.Figure, quarters: list[str]) -> go.Figure:
-    """The x axis counted in quarters: a label at the first quarter of a year, only as many as a phone has room for."""
+    """Sets the x axis to quarters, labelled at the first of a year, with only as many labels as fit on a phone."""
     starts = [quarter for quarter in quarters if quarter.endswith("Q1")] or quarters[:1]
     step = -(-len(starts) // MOST_TICKS)
     shown = [quarter_words(quarter) for quarter in starts[::step]]

@@ -1,4 +1,4 @@
-"""Every page, and the frame around its content."""
+"""Makes every page, with the frame around its content."""
 
 import functools
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ DEFINITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page as it is sent: its title, the status of the answer and its components."""
+    """A page as sent: its title, the response's status and its components."""
 
     title: str
     status: int
@@ -40,7 +40,7 @@ class View:
 
 
 def _links(path: str, filters: Filters) -> list[Link]:
-    """Each page, narrowed by those of the present filters that it offers too."""
+    """Returns a link to each page, with those of the current filters that it offers too."""
     links = []
     for page in PAGES:
         query = filters.only(name for name in NAMES if name in page.filters).as_query
@@ -86,7 +86,7 @@ def _problem_view(found: Problem, notice: str = "") -> View:
 
 
 def view(store: PublishedStore, path: str, search: str) -> View:
-    """The page at a path with a query string; a page that says so where there is nothing to show."""
+    """Returns the page at a path with a query string, or a page that says why there is nothing to show."""
     try:
         release = store.release()
     except StoreUnreadable:
@@ -99,7 +99,7 @@ def view(store: PublishedStore, path: str, search: str) -> View:
     return _view(release, page, search.lstrip("?"))
 
 
-# The server sends a page and Dash asks for the same one a moment later; a release does not change.
+# Cached since Dash asks for the page that the server has just sent; a release does not change.
 @functools.lru_cache(maxsize=64)
 def _view(release: Release, page: Page, search: str) -> View:
     parsed = parse(search, page.filters, release)

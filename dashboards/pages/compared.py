@@ -1,4 +1,4 @@
-"""Suppliers, and regions, side by side in one quarter: two pages of one shape."""
+"""Compares suppliers, and regions, in one quarter: two pages with the same layout."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from dashboards.words import quarter_words, region_words, source_words
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared: the page's file name, the stored column, the word for a row and for all rows."""
+    """What a page compares: its file name, the stored column, and the words for one row and for all rows."""
 
     name: str
     column: str
@@ -71,22 +71,22 @@ def _layout(comparison: Comparison, release: Release, filters: Filters) -> Conte
 
 
 def supplier_layout(release: Release, filters: Filters) -> Content:
-    """The suppliers' page."""
+    """Returns the content of the suppliers' page."""
     return _layout(SUPPLIERS, release, filters)
 
 
 def supplier_tables(release: Release, filters: Filters) -> tuple[Table, ...]:
-    """The suppliers' table."""
+    """Returns the suppliers' table."""
     return _tables(SUPPLIERS, release, filters)
 
 
 def region_layout(release: Release, filters: Filters) -> Content:
-    """The regions' page."""
+    """Returns the content of the regions' page."""
     return _layout(REGIONS, release, filters)
 
 
 def region_tables(release: Release, filters: Filters) -> tuple[Table, ...]:
-    """The regions' table."""
+    """Returns the regions' table."""
     return _tables(REGIONS, release, filters)
 
 

@@ -1,4 +1,4 @@
-"""The first page: the headline figures with the answer in words, and how they came about."""
+"""Makes the first page: the headline figures with the answer in words, and how they developed."""
 
 import polars as pl
 from dash import html
@@ -97,12 +97,12 @@ def _breakdown(release: Release, filters: Filters) -> Table:
 
 
 def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
-    """The tables of the page, in its order."""
+    """Returns the page's tables, in the page's order."""
     return _breakdown(release, filters), _history(release, filters)[1]
 
 
 def layout(release: Release, filters: Filters) -> Content:
-    """The page's content."""
+    """Returns the page's content."""
     quarter = filters.quarter or release.last_quarter
     stock = queries.stock_by_quarter(release, filters)
     fitted = queries.installations_by_quarter(release, filters)

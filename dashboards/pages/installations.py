@@ -1,4 +1,4 @@
-"""Meters fitted, quarter by quarter."""
+"""Shows meters fitted, quarter by quarter."""
 
 import polars as pl
 from dash import html
@@ -32,12 +32,12 @@ def _table(frame: pl.DataFrame, filters: Filters) -> Table:
 
 
 def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
-    """The table of the page."""
+    """Returns the page's table."""
     return (_table(queries.installations_by_quarter(release, filters), filters),)
 
 
 def layout(release: Release, filters: Filters) -> Content:
-    """The page's content."""
+    """Returns the page's content."""
     frame = queries.installations_by_quarter(release, filters)
     figure = stacked_installations(frame, _series(filters), "Meters fitted in each quarter")
     alt = f"Stacked bar chart. {sentences.ends(frame, _series(filters))}"

@@ -1,4 +1,4 @@
-"""What a page is."""
+"""Defines a page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TIME_FILTERS = ("fuel", "sector", "supplier", "region")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page says: the answer in words, which stands above the filters, and the charts and tables below them."""
+    """A page's content: the answer in words, shown above the filters, and the charts and tables below them."""
 
     answer: list[Component]
     figures: list[Component]
@@ -22,7 +22,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its path, its name in the navigation, its heading, the filters it offers, its content and its tables.
+    """A page: its path, name in the navigation, heading, filters, content and tables.
 
     `layout` and `tables` are pure functions of a release and the filters; the tables are also the CSV files.
     """

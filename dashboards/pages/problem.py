@@ -1,4 +1,4 @@
-"""Pages for when there is nothing to show; each says what is the matter and what to do."""
+"""Makes the pages for when there is nothing to show; each says what is wrong and what to do."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ OK, NOT_FOUND, UNAVAILABLE = 200, 404, 503
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A heading and sentences, with the status that the server answers with."""
+    """A heading and sentences, with the response's status."""
 
     status: int
     heading: str
@@ -33,5 +33,5 @@ STORE_UNREADABLE = Problem(
 
 
 def layout(problem: Problem) -> list[Component]:
-    """The page's content."""
+    """Returns the page's content."""
     return [html.H1(problem.heading), *(html.P(sentence) for sentence in problem.sentences)]

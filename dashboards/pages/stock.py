@@ -1,4 +1,4 @@
-"""Meters in place by operating mode, quarter by quarter."""
+"""Shows meters in place by operating mode, quarter by quarter."""
 
 import polars as pl
 from dash import html
@@ -46,12 +46,12 @@ def _answer(row: dict[str, int | None], quarter: str, filters: Filters) -> str:
 
 
 def tables(release: Release, filters: Filters) -> tuple[Table, ...]:
-    """The table of the page."""
+    """Returns the page's table."""
     return (_table(queries.stock_by_quarter(release, filters), filters),)
 
 
 def layout(release: Release, filters: Filters) -> Content:
-    """The page's content."""
+    """Returns the page's content."""
     frame = queries.stock_by_quarter(release, filters)
     row = queries.in_quarter(frame, release.last_quarter)
     figure = stacked_stock(frame, _series(filters), "Meters in place at the end of each quarter")

@@ -1,8 +1,8 @@
 """The program by which Flink starts a Python worker of Beam (environment type PROCESS).
 
-It splits in two. One half asks the provision service for what the worker has to know, puts that into the environment
-and becomes the worker. The other stays small and watches: the worker ends when the TaskManager that wanted it does,
-however that ends. What the worker prints goes into a file of its own.
+It forks. The child asks the provision service for the worker's settings, puts them into the environment and becomes the
+worker. The parent stays small and watches: it kills the worker when the TaskManager that wanted it ends, however that
+ends. What the worker prints goes into a file of its own.
 """
 
 import argparse
@@ -24,10 +24,10 @@ KILLED: Final = 128
 
 
 def die_with_parent(parent: int) -> None:
-    """The process is killed when the thread that started it ends, also by `kill -9`.
+    """Has the system kill this process when the thread that started it ends, even by `kill -9`.
 
-    So the thread must be one that lives as long as it should: a watcher's only one. A task of Flink's ends earlier
-    than the worker that it happened to start, which others use too.
+    That thread must therefore live as long as the process should: here the watcher's only thread. A task of Flink's
+    does not: it may end before the worker that it started, which other tasks use too.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -35,7 +35,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def watched(become: "Callable[[], None]", wanted_by: int) -> int:
-    """The exit status of a child that `become`s something else, killed when the process that wanted it ends."""
+    """Forks a child that runs `become`, kills it when the process `wanted_by` ends, and returns its exit status."""
     watcher = os.getpid()
     wanted = os.pidfd_open(wanted_by)
     child = os.fork()
@@ -51,13 +51,13 @@ def watched(become: "Callable[[], None]", wanted_by: int) -> int:
     if all(descriptor != ended for descriptor, _ in ends.poll()):
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    # A shell tells of a signal in this way too.
+    # A shell reports a signal in the same way.
     return status if status >= 0 else KILLED - status
 
 
 def provision(endpoint: str, worker: str) -> Any:
-    """What the runner tells a worker: endpoints, pipeline options and its own capabilities."""
-    # Imported here, since the watcher stays and this is a hundred megabytes.
+    """Returns what the runner tells a worker: endpoints, pipeline options and the runner's capabilities."""
+    # Imported here, since it takes a hundred megabytes, which the watcher must not hold.
     import grpc  # noqa: PLC0415
     from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def provision(endpoint: str, worker: str) -> Any:
 
 
 def environment(info: Any, worker: str, options: argparse.Namespace) -> dict[str, str]:
-    """The environment variables that Beam's worker reads."""
+    """Returns the environment variables that Beam's worker reads."""
     from google.protobuf import json_format  # noqa: PLC0415 - as above
 
     control = options.control_endpoint or info.control_endpoint.url
@@ -80,7 +80,7 @@ def environment(info: Any, worker: str, options: argparse.Namespace) -> dict[str
         "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(logging),
         "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
         "SEMI_PERSISTENT_DIRECTORY": options.semi_persist_dir,
-        # Workers share the machine's cores.
+        # One thread each, since workers share the machine's cores.
         "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "1"),
     }
 
@@ -93,7 +93,7 @@ def _descriptor(url: str) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """Returns the arguments that Flink passes."""
+    """Parses the arguments that Flink passes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--id", required=True)
     parser.add_argument("--provision_endpoint", required=True)
@@ -105,16 +105,16 @@ def arguments() -> argparse.Namespace:
 
 
 def become_worker() -> None:
-    """The process is Beam's worker from now on."""
+    """Replaces this process with Beam's worker."""
     options = arguments()
     info = provision(options.provision_endpoint, options.id)
     os.environ.update(environment(info, options.id, options))
-    # Without -P a file in the folder in which Flink was started could take a module's place.
+    # Without -P a file in the folder where Flink was started could shadow a module.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "apache_beam.runners.worker.sdk_worker_main"])  # noqa: S606
 
 
 def print_to_log() -> None:
-    """What this process and its children print goes to a file of its own, where the environment names a folder."""
+    """Sends the output of this process and its children to a file of its own, if the environment names a folder."""
     if folder := os.environ.get(LOG_FOLDER):
         log = os.open(Path(folder) / f"worker-{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, sys.stdout.fileno())

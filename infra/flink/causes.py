@@ -1,11 +1,11 @@
-"""From the text of a failure, as Flink keeps it, to the one sentence that a person needs."""
+"""Shortens the text of a failure, as Flink keeps it, to the one sentence that a person needs."""
 
 import re
 from typing import Final
 
 TRACEBACK: Final = "Traceback (most recent call last):"
 MOST_LETTERS: Final = 400
-# Beam names the step in what a worker raised, Java where it was when it heard of that.
+# Beam adds the step to what a worker raised; Java adds its own stack frames.
 _STEP: Final = re.compile(r" \[while running '[^']*'\]")
 _JAVA_FRAME: Final = re.compile(r"\s+(at \S+\(|\.\.\. \d+ )")
 _CAUSE: Final = "Caused by: "
@@ -13,7 +13,7 @@ _PACKAGES: Final = re.compile(r"^(?:[\w$]+\.)+(?=[\w$]+(?::|$))")
 
 
 def reason(text: str) -> str:
-    """The exception and what it says: the one that a Python worker raised, or else Java's deepest cause."""
+    """Returns the exception and its message: the one that a Python worker raised, or else Java's deepest cause."""
     _, is_python, raised = text.rpartition(TRACEBACK)
     lines = _of_python(raised) if is_python else _of_java(text)
     said = " ".join(line.strip() for line in lines if line.strip())
@@ -21,7 +21,7 @@ def reason(text: str) -> str:
 
 
 def _of_python(raised: str) -> list[str]:
-    """The lines behind a traceback's frames, which are indented."""
+    """Returns the lines after a traceback's frames, which are indented."""
     lines = raised.splitlines()[1:]
     begin = next((number for number, line in enumerate(lines) if line[:1].strip()), len(lines))
     return _message(lines[begin:])
@@ -34,7 +34,7 @@ def _of_java(text: str) -> list[str]:
 
 
 def _message(lines: list[str]) -> list[str]:
-    """The first of some lines and those after it that go on with its message."""
+    """Returns the first line and those after it that continue its message."""
     ends = (
         number for number, line in enumerate(lines) if number and (_JAVA_FRAME.match(line) or line.startswith(_CAUSE))
     )

@@ -22,9 +22,9 @@ BUILD: Final = ("compiler:compile", "jar:jar")
 REQUIREMENTS: Final = HERE / "requirements.txt"
 READY_SECONDS: Final = 180.0
 JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION = "job-manager", "task-manager", "job-server", "expansion-service"
-# In the order in which they are started; they end the other way round.
+# In the order in which they start; they stop in the reverse order.
 NAMES: Final = (JOB_MANAGER, TASK_MANAGER, JOB_SERVER, EXPANSION)
-# Flink has these of its own; Beam's would come before them.
+# Flink has its own copies of these; Beam's would be loaded first.
 FLINKS_OWN: Final = ("flink-", "log4j-", "slf4j-", "snakeyaml-engine")
 TASK_OFF_HEAP: Final = "512m"
 
@@ -37,42 +37,42 @@ class Folders:
 
     @property
     def place(self) -> Place:
-        """Process ids and logs."""
+        """The folders of process ids and logs."""
         return Place(self.home / "flink" / "run", self.home / "flink" / "log")
 
     @property
     def flink(self) -> Path:
-        """Flink itself."""
+        """The folder of Flink itself."""
         return self.home / "flink" / "dist" / "pyflink"
 
     @property
     def beam(self) -> Path:
-        """Beam's Java artefacts."""
+        """The folder of Beam's Java artefacts."""
         return self.home / "flink" / "beam"
 
     @property
     def agent(self) -> Path:
-        """The agent that keeps the servers of Java programs on one address."""
+        """The Java agent that makes the servers of Java programs listen on one address."""
         return self.beam / "built" / "loopback.jar"
 
     @property
     def conf(self) -> Path:
-        """Flink's configuration."""
+        """The folder of Flink's configuration."""
         return self.home / "flink" / "conf"
 
     @property
     def checkpoints(self) -> Path:
-        """Where checkpoints lie, a folder a job."""
+        """The folder of checkpoints, with one folder for each job."""
         return self.home / "flink" / "checkpoints"
 
     @property
     def savepoints(self) -> Path:
-        """Where savepoints lie unless another folder is named."""
+        """The folder of savepoints, unless another is named."""
         return self.home / "flink" / "savepoints"
 
 
 def configuration(folders: Folders, settings: ClusterSettings, java_options: str) -> str:
-    """Flink's config.yaml."""
+    """Returns the text of Flink's config.yaml."""
     agent = os.path.relpath(folders.agent, folders.place.log)
     lines = {
         "jobmanager.rpc.address": LOOPBACK,
@@ -83,14 +83,14 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
         "taskmanager.bind-host": LOOPBACK,
         "taskmanager.numberOfTaskSlots": settings.flink_slots,
         "taskmanager.memory.process.size": settings.flink_task_manager_memory,
-        # What goes to and from Python workers lies outside the heap; without this the default limit ends their calls.
+        # Data to and from Python workers is outside the heap; at the default limit their calls would fail.
         "taskmanager.memory.task.off-heap.size": TASK_OFF_HEAP,
         "rest.address": LOOPBACK,
         "rest.bind-address": LOOPBACK,
         "rest.port": settings.flink_rest_port,
         "rest.bind-port": settings.flink_rest_port,
         "io.tmp.dirs": folders.home / "flink" / "tmp",
-        # Only the file system keeps checkpoints of more than a few megabytes; execution.checkpointing.dir does nothing.
+        # Only the file system holds checkpoints over a few megabytes; execution.checkpointing.dir has no effect.
         "state.backend.type": "rocksdb",
         "state.backend.incremental": "true",
         "state.checkpoint-storage": "filesystem",
@@ -109,15 +109,18 @@ def configuration(folders: Folders, settings: ClusterSettings, java_options: str
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": settings.flink_metrics_ports,
-        # Neither the metrics nor the services of Beam's workers have a setting for the address that they listen on.
-        # Flink splits options at spaces, so the agent is named from the folder in which its programs run.
+        # Neither the metrics nor the services of Beam's workers have a setting for their listening address.
+        # Flink splits options at spaces, so the agent's path is relative to the folder in which its programs run.
         "env.java.opts.all": f"-javaagent:{agent}={settings.flink_metrics_host} {java_options}",
     }
     return "".join(f"{key}: {json.dumps(str(value))}\n" for key, value in lines.items())
 
 
 def up(home: Path, settings: ClusterSettings, say: Say) -> str:
-    """Starts those of the four programs that do not run; returns the address of Flink's pages. Raises ClusterError."""
+    """Starts those of the four programs that are not running; returns the address of Flink's pages once all are ready.
+
+    Raises ClusterError.
+    """
     folders = Folders(home.absolute())
     with alone(folders.home / "flink"):
         if any(running(folders.place, name) is None for name in NAMES):
@@ -136,7 +139,7 @@ def up(home: Path, settings: ClusterSettings, say: Say) -> str:
 
 
 def _flink(beam: Path) -> Callable[[Path, Path], None]:
-    """Fills a folder with Flink, and its library with Beam: every job would otherwise load Beam again."""
+    """Returns a function that fills a folder with Flink, with Beam in its library, so that no job loads Beam again."""
 
     def make(folder: Path, log: Path) -> None:
         packages(REQUIREMENTS)(folder, log)
@@ -151,7 +154,7 @@ def _configure(folders: Folders, settings: ClusterSettings) -> None:
     for folder in (folders.conf, folders.checkpoints, folders.savepoints, folders.home / "flink" / "tmp"):
         folder.mkdir(parents=True, exist_ok=True)
     shipped = (folders.flink / "conf" / "config.yaml").read_text(encoding="utf-8").splitlines()
-    # Java 17 needs what Flink's own configuration opens to it.
+    # Java 17 needs the options by which Flink's own configuration opens modules.
     java_options = next(line.partition("all:")[2].strip() for line in shipped if line.strip().startswith("all: --add"))
     (folders.conf / "config.yaml").write_text(configuration(folders, settings, java_options), encoding="utf-8")
     for name in ("log4j-console.properties", "log4j.properties", "log4j-cli.properties"):
@@ -185,7 +188,7 @@ def _programs(folders: Folders, settings: ClusterSettings) -> list[Program]:
         "--javaClassLookupAllowlistFile=*",
         "--defaultEnvironmentType=EMBEDDED",
         "--experiments=use_deprecated_read",
-        # All of Beam would otherwise go with every job, where Flink has it already. None at all is not an answer.
+        # Otherwise every job would carry all of Beam, which Flink has already. The list of files cannot be empty.
         f"--filesToStage={next(folders.beam.glob('jamm-*.jar'))}",
     ]
     job_ports = (settings.job_server_port, settings.job_server_artifact_port, settings.job_server_expansion_port)
@@ -207,19 +210,19 @@ def _readiness(settings: ClusterSettings) -> dict[str, Callable[[], bool]]:
 
 
 def overview(settings: ClusterSettings) -> dict[str, Any] | None:
-    """What Flink tells of itself; None where it does not answer."""
+    """Returns Flink's overview of itself, or None if it does not answer."""
     return _asked(settings, "/overview")
 
 
 def slots(settings: ClusterSettings) -> int:
-    """The slots of the TaskManagers that live: Flink counts one that was killed for another ten seconds."""
+    """Returns the slots of the TaskManagers that listen: Flink counts a killed one for another ten seconds."""
     told = _asked(settings, "/taskmanagers") or {}
     living = (manager for manager in told.get("taskmanagers", ()) if is_listening(_port_of(manager["path"])))
     return sum(manager["slotsNumber"] for manager in living)
 
 
 def _port_of(path: str) -> int:
-    """The port in the address of a TaskManager, such as pekko.tcp://flink@127.0.0.1:46427/user/rpc/taskmanager_0."""
+    """Returns the port of a TaskManager's address, such as pekko.tcp://flink@127.0.0.1:46427/user/rpc/taskmanager_0."""
     return urllib.parse.urlsplit(path).port or 0
 
 
@@ -233,14 +236,14 @@ def _asked(settings: ClusterSettings, path: str) -> dict[str, Any] | None:
 
 
 def down(home: Path) -> bool:
-    """Ends the four programs and all workers, and returns whether any ran."""
+    """Stops the four programs and all workers; returns whether any was running."""
     place = Folders(home.absolute()).place
     ran = [stop(place, name) for name in reversed(NAMES)]
     return any(ran)
 
 
 def status(home: Path, settings: ClusterSettings) -> list[State]:
-    """The state of the four programs."""
+    """Returns the state of the four programs."""
     addresses = {
         JOB_MANAGER: settings.flink,
         TASK_MANAGER: settings.flink_metrics_ports,

@@ -1,4 +1,4 @@
-"""Jobs on a Flink cluster as its REST interface tells of them: found by name, watched, saved and ended."""
+"""Finds, watches, saves and ends jobs on a Flink cluster through its REST interface."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ TIMEOUT_SECONDS: Final = 10
 SAVEPOINT_SECONDS: Final = 180.0
 POLL_SECONDS: Final = 0.5
 RUNNING: Final = "RUNNING"
-# States from which a job does not come back by itself.
+# States that a job does not leave by itself.
 LOST: Final = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
 
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What made a job fail, in one sentence, and when, in milliseconds since 1970."""
+    """A failure of a job: its cause in one sentence, and its time in milliseconds since 1970."""
 
     at_ms: int
     sentence: str
@@ -44,11 +44,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """What is known of a job's checkpoints; sizes in bytes, times in milliseconds (began, ended: since 1970).
+    """A job's checkpoints: sizes in bytes, times in milliseconds (began, ended, waiting: since 1970).
 
-    `failed` are those that began and failed, of the `remembered` newest that Flink still tells of. `not_begun` are
-    those that Flink counts as failed and that never began, as not all tasks ran; None where it has forgotten which.
-    `began_ms` to `state_bytes` describe the newest that is whole; `waiting_ms` is when one that is under way began.
+    `failed` counts those that began and failed, of the `remembered` newest that Flink still lists. `not_begun` counts
+    those that Flink counts as failed but that never began, as not all tasks ran; None if Flink no longer lists all.
+    `began_ms` to `state_bytes` describe the newest complete one; `waiting_ms` is when the oldest under way began.
     """
 
     completed: int = 0
@@ -65,7 +65,7 @@ class Checkpoints:
 
 
 def ask(address: str, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
-    """The JSON that Flink answers with. Raises FlinkAway, and KeyError for what is not there."""
+    """Returns the JSON that Flink answers with. Raises FlinkAway, and KeyError if it has no such path."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
         f"http://{address}{path}", data, {"Content-Type": "application/json"}, method=method
@@ -82,14 +82,14 @@ def ask(address: str, path: str, method: str = "GET", body: dict[str, Any] | Non
 
 
 def job_named(address: str, name: str) -> Job | None:
-    """The newest job of a name. Raises FlinkAway."""
+    """Returns the newest job with a name, or None. Raises FlinkAway."""
     found = [job for job in ask(address, "/jobs/overview")["jobs"] if job["name"] == name]
     newest = max(found, key=lambda job: job["start-time"], default=None)
     return None if newest is None else Job(newest["jid"], newest["name"], newest["state"])
 
 
 def wait_for_job(address: str, name: str, but: str | None, seconds: float) -> Job:
-    """The job of a name, other than the one with the id `but`, when it runs. Raises FlinkAway and ClusterError."""
+    """Waits until the job with a name, and an id other than `but`, runs. Raises FlinkAway and ClusterError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         job = job_named(address, name)
@@ -111,30 +111,30 @@ def _all_tasks_run(address: str, job_id: str) -> bool:
 
 
 def troubles(address: str, job_id: str) -> tuple[Trouble, ...]:
-    """What made a job fail, the newest first, as far back as Flink remembers. Raises FlinkAway."""
+    """Returns a job's failures, newest first, as far back as Flink keeps them. Raises FlinkAway."""
     entries = ask(address, f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
     found = (Trouble(entry["timestamp"], reason(entry["stacktrace"])) for entry in entries)
     return tuple(sorted(found, key=lambda trouble: trouble.at_ms, reverse=True))
 
 
 def running_since(address: str, job_id: str) -> int:
-    """When a job last came to run, in milliseconds since 1970; 0 before it has. Raises FlinkAway."""
+    """Returns when a job last began to run, in milliseconds since 1970; 0 if it never has. Raises FlinkAway."""
     return int(ask(address, f"/jobs/{job_id}")["timestamps"][RUNNING])
 
 
 def restarts(address: str, job_id: str) -> int:
-    """How often Flink itself has started a job again."""
+    """Returns how often Flink itself has restarted a job. Raises FlinkAway."""
     told = ask(address, f"/jobs/{job_id}/metrics?get=numRestarts")
     return int(float(told[0]["value"])) if told else 0
 
 
 def checkpoints_of(address: str, job_id: str) -> Checkpoints:
-    """What is known of a job's checkpoints. Raises FlinkAway."""
+    """Returns a job's checkpoints. Raises FlinkAway."""
     return checkpoints_in(ask(address, f"/jobs/{job_id}/checkpoints"))
 
 
 def checkpoints_in(told: dict[str, Any]) -> Checkpoints:
-    """What Flink's answer tells of checkpoints: it counts those that never began as failed, and lists only others."""
+    """Reads checkpoints from Flink's answer, which counts those that never began as failed but does not list them."""
     counts, listed = told["counts"], told["history"]
     failed = [one for one in listed if one["status"] == "FAILED"]
     lists_all = len(listed) == counts["completed"] + counts["in_progress"] + len(failed)
@@ -160,7 +160,7 @@ def checkpoints_in(told: dict[str, Any]) -> Checkpoints:
 
 
 def newest_checkpoint(checkpoints: Path, job_ids: list[str]) -> Path | None:
-    """The newest whole checkpoint that any of some jobs, oldest first, has left; None where none has."""
+    """Returns the newest complete checkpoint that any of the jobs (oldest first) left, or None."""
     for job_id in reversed(job_ids):
         left = [path.parent for path in (checkpoints / job_id).glob("chk-*/_metadata")]
         if left:
@@ -169,13 +169,16 @@ def newest_checkpoint(checkpoints: Path, job_ids: list[str]) -> Path | None:
 
 
 def forget_checkpoints(checkpoints: Path, job_ids: Iterable[str]) -> None:
-    """Nothing is left of the checkpoints of some jobs that are over and from which none will go on."""
+    """Deletes the checkpoints of jobs that are over and that nothing will continue from."""
     for job_id in job_ids:
         shutil.rmtree(checkpoints / job_id, ignore_errors=True)
 
 
 def save_and_cancel(address: str, job_id: str, folder: Path) -> Path:
-    """The job has left a savepoint under a folder and ended. Raises FlinkAway and ClusterError."""
+    """Makes a savepoint of a job under a folder, ends the job and returns the savepoint's folder.
+
+    Raises FlinkAway and ClusterError.
+    """
     wanted = {"target-directory": f"file://{folder.absolute()}", "cancel-job": True}
     trigger = ask(address, f"/jobs/{job_id}/savepoints", "POST", wanted)["request-id"]
     deadline = time.monotonic() + SAVEPOINT_SECONDS
@@ -192,7 +195,7 @@ def save_and_cancel(address: str, job_id: str, folder: Path) -> Path:
 
 
 def cancel(address: str, job_id: str, seconds: float = 60.0) -> None:
-    """The job has ended. Raises FlinkAway and ClusterError."""
+    """Cancels a job and waits until it has ended. Raises FlinkAway and ClusterError."""
     ask(address, f"/jobs/{job_id}?mode=cancel", "PATCH")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""How a Beam job runs on the local Flink cluster: the options that were found by running them, each with its reason."""
+"""Options of a Beam job on the local Flink cluster, found by running jobs, with their reasons."""
 
 import json
 import sys
@@ -8,17 +8,17 @@ from typing import Final
 from infra.settings import ClusterSettings
 
 PARALLELISM: Final = 2
-# Validating, counting and writing.
+# The three are validating, counting and writing.
 STEPS: Final = 3
 
 
 def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()) -> list[str]:
-    """Beam's options for a streaming job of a name; an option that is given takes the place of ours."""
-    # One worker for each subtask of each step: Beam hands them out in turn, so with fewer both subtasks of the
-    # costliest step may come to share one, and the lock of its interpreter.
+    """Returns Beam's options for a streaming job with a name; a given option replaces ours."""
+    # One worker for each subtask of each step: Beam assigns workers in turn, so with fewer both subtasks of the
+    # costliest step might share one worker and the lock of its interpreter.
     workers = STEPS * _number("--parallelism", given, PARALLELISM)
     ours = [
-        # The runner is named: a default one would be started inside this process.
+        # Names the runner, since the default one would run inside this process.
         "--runner=PortableRunner",
         f"--job_endpoint={settings.job_server}",
         f"--artifact_endpoint=127.0.0.1:{settings.job_server_artifact_port}",
@@ -26,27 +26,27 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
         "--streaming",
         f"--parallelism={PARALLELISM}",
         f"--sdk_worker_parallelism={workers}",
-        # The log has at least as many readers, no more if they share its partitions evenly (starting.readers_of);
-        # each without a message is waited for.
+        # The log has at least this many readers, and no more if they share its partitions evenly
+        # (starting.readers_of); the job waits for every reader without a message.
         f"--max_parallelism={PARALLELISM}",
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': boot_command()})}",
-        # Elements are never changed, so steps may hand them on as they are, not copied by writing and reading them.
+        # Elements are never changed, so steps may pass them on without a copy by writing and reading.
         "--faster_copy",
-        # Bundles end by time: one call of Great Expectations costs about as much for fifty events as for a thousand.
+        # Bundles end by time: a call of Great Expectations costs about as much for fifty events as for a thousand.
         "--max_bundle_size=50000",
         "--max_bundle_time_mills=200",
         "--checkpointing_interval=5000",
-        # A checkpoint stays when its job is cancelled or lost, so that another job can go on from it.
+        # Keeps the checkpoints of a cancelled or lost job, so that another job can continue from them.
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
-        # Without this most starts silently read nothing.
+        # Without this most jobs start but silently read nothing.
         "--finish_bundle_before_checkpointing",
-        # Beam's cache of state looks through all modules for a value's size; workers keep what they have decoded.
+        # Beam's cache of state searches all modules for a value's size; our workers keep decoded values themselves.
         "--max_cache_memory_usage_mb=0",
         "--num_concurrent_checkpoints=1",
         "--checkpoint_timeout_millis=120000",
-        # Beam takes an option that is true by default as its opposite: a checkpoint that fails does not end the job.
+        # Beam inverts an option that is true by default: with this, a failed checkpoint does not end the job.
         "--fail_on_checkpointing_errors",
     ]
     taken = {option.partition("=")[0] for option in given}
@@ -54,11 +54,11 @@ def beam_options(settings: ClusterSettings, name: str, given: Sequence[str] = ()
 
 
 def _number(name: str, given: Sequence[str], otherwise: int) -> int:
-    """The number that an option has among those given; what is no number is Beam's to refuse."""
+    """Returns an option's number among those given, or `otherwise`; Beam itself refuses what is not a number."""
     values = [option.partition("=")[2] for option in given if option.partition("=")[0] == name]
     return int(values[-1]) if values and values[-1].isdecimal() else otherwise
 
 
 def boot_command() -> str:
-    """The command by which Flink starts a worker: a small script, since Flink wants a command without arguments."""
+    """Returns the command by which Flink starts a worker: a small script, since Flink takes no arguments for it."""
     return f"{sys.prefix}/bin/rollout-worker"

@@ -1,7 +1,7 @@
-"""Who may do what on a secured broker: principals and their rights as data, and how a broker comes to hold them.
+"""Defines principals and their rights on a secured broker, and sets them there.
 
-Every source is a principal of its own, by its `source_id`: it writes its own topic and reads its own rejections. The
-`pipeline` reads all sources' topics, makes those that lack, and writes rejections. `admin` may do everything.
+Every source is a principal named by its `source_id`: it writes its own topic and reads its own rejections. The
+`pipeline` reads all sources' topics, creates missing ones, and writes rejections. `admin` may do everything.
 """
 
 import importlib
@@ -15,8 +15,8 @@ ADMIN: Final = "admin"
 PIPELINE: Final = "pipeline"
 DCC: Final = "SDCC"
 MECHANISM: Final = "SCRAM-SHA-256"
-# The pipeline's consumer groups begin so: a stream's, and those by which Beam's KafkaIO looks how far behind it is.
-# A source's begin with its id and a full stop.
+# Prefixes of the pipeline's consumer groups: a stream's, and those by which Beam's KafkaIO measures its lag.
+# A source's groups begin with its id and a full stop.
 PIPELINE_GROUPS: Final = ("rollout-", "Reader-")
 SUPPLIER_TOPICS: Final = "supplier."
 REJECTED_TOPICS: Final = "rejected."
@@ -25,7 +25,7 @@ DCC_TOPIC: Final = "dcc"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
-    """A principal may do an operation on a resource (TOPIC or GROUP), or on all whose names begin so."""
+    """Allows a principal an operation on a resource (TOPIC or GROUP), or on all with that prefix."""
 
     principal: str
     resource: str
@@ -35,9 +35,9 @@ class Right:
 
 
 def rights_of_source(source_id: str) -> tuple[Right, ...]:
-    """A source writes its own topic, and reads its own rejections, alone or in groups of its own.
+    """Returns a source's rights: to write its own topic and read its own rejections, alone or in groups of its own.
 
-    Who may write a topic may also be an idempotent producer, and see that topic described.
+    The right to write a topic includes being an idempotent producer and describing that topic.
     """
     topic = DCC_TOPIC if source_id == DCC else SUPPLIER_TOPICS + source_id
     return (
@@ -48,7 +48,7 @@ def rights_of_source(source_id: str) -> tuple[Right, ...]:
 
 
 def rights_of_pipeline() -> tuple[Right, ...]:
-    """The pipeline reads the sources' topics, makes them, reads how they are set up, and writes rejections."""
+    """Returns the pipeline's rights: to read, create and describe the sources' topics, and to write rejections."""
     uses = ((SUPPLIER_TOPICS, "READ", True), (DCC_TOPIC, "READ", False), (REJECTED_TOPICS, "WRITE", True))
     topics = (
         Right(PIPELINE, "TOPIC", name, operation, prefixed)
@@ -59,15 +59,15 @@ def rights_of_pipeline() -> tuple[Right, ...]:
 
 
 def rights(sources: Iterable[str]) -> tuple[Right, ...]:
-    """All rights of some sources and of the pipeline; `admin`, whom no rule binds, has none."""
+    """Returns all rights of the given sources and the pipeline; `admin` needs none, as no rule applies to it."""
     return (*(right for source in sources for right in rights_of_source(source)), *rights_of_pipeline())
 
 
 def grant(client: Mapping[str, Any], passwords: Mapping[str, str], wanted: Iterable[Right]) -> None:
-    """Each principal logs in with its password and has the rights wanted; what more it had, it has no longer.
+    """Sets each principal's password and rights, and removes any other rights that it had.
 
-    `client` is the configuration of a client of kafka-python that may do all. Principals without a password here are
-    left alone. Raises ClusterError for what the broker refuses.
+    `client` configures a kafka-python client that may do everything. A principal not in `passwords` loses no rights.
+    Raises ClusterError for what the broker refuses.
     """
     admin = _words().KafkaAdminClient(**client)
     try:
@@ -79,7 +79,7 @@ def grant(client: Mapping[str, Any], passwords: Mapping[str, str], wanted: Itera
 
 
 def _words() -> Any:
-    """What kafka-python's administration speaks in: imported when used, and newer than the stubs of type checkers."""
+    """Imports kafka-python's administration module when used; it is newer than the type checkers' stubs."""
     return importlib.import_module("kafka.admin")
 
 

@@ -1,6 +1,6 @@
-"""A certificate authority of the local broker's own, and the broker's certificate, by Java's keytool.
+"""Makes the local broker's own certificate authority and certificate with Java's keytool.
 
-Passwords go to keytool in files, so that no list of processes shows them.
+Passes passwords to keytool in files, so that no list of processes shows them.
 """
 
 import secrets
@@ -15,23 +15,23 @@ from infra.processes import ClusterError
 from infra.settings import LOOPBACK
 
 VALID_DAYS: Final = "3650"
-# The name in the broker's certificate, by which it is known to its own controller.
+# The name in the broker's certificate, by which its own controller knows it.
 BROKER: Final = "broker"
 _KEY: Final = ("-keyalg", "EC", "-groupname", "secp256r1", "-validity", VALID_DAYS, "-storetype", "PKCS12")
-# It does little each time, so what pays off later only costs.
+# keytool does little in each run, so optimisations that pay off later would only cost time.
 _QUICK: Final = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-J-Xshare:auto")
 _OWNER_ONLY: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where they lie: the authority's certificate for clients (PEM), the broker's key store and its password."""
+    """Paths of the authority's certificate for clients (PEM), the broker's key store and its password."""
 
     folder: Path
 
     @property
     def ca(self) -> Path:
-        """The certificate that clients are to trust. It is no secret."""
+        """The certificate that clients must trust. It is not secret."""
         return self.folder / "ca.pem"
 
     @property
@@ -46,21 +46,21 @@ class Certificates:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder is there, and only its owner may look into it."""
+    """Makes a folder that only its owner may read, and returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     return folder
 
 
 def write_secret(path: Path, text: str) -> None:
-    """The file holds the text, and at no moment could anybody but its owner read it."""
+    """Writes text to a file that only its owner can read at any moment."""
     path.unlink(missing_ok=True)
     path.touch(mode=_OWNER_ONLY, exist_ok=False)
     path.write_text(text, encoding="ascii")
 
 
 def certificates(folder: Path) -> Certificates:
-    """The certificates are there, made now or before: for 127.0.0.1 and localhost. Raises ClusterError."""
+    """Returns the certificates for 127.0.0.1 and localhost, made now if missing. Raises ClusterError."""
     made = Certificates(folder)
     if not made.ca.exists():
         part = private_folder(folder.with_name(f".{folder.name}.part"))

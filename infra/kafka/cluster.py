@@ -1,4 +1,4 @@
-"""A local Kafka broker: one node that is broker and controller (KRaft), from Kafka's published Java artefacts."""
+"""Runs a local Kafka broker from Kafka's published Java artefacts: one node as broker and controller (KRaft)."""
 
 import subprocess
 import uuid
@@ -31,9 +31,9 @@ READY_SECONDS: Final = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What a broker has beyond the plain one: lines of its properties, arguments to `format`, and its readiness.
+    """What a broker has beyond a plain one: lines of its properties, arguments to `format`, and a test of readiness.
 
-    `listener` names the listener that takes the place of PLAINTEXT, such as SASL_SSL.
+    `listener` names the listener that replaces PLAINTEXT, such as SASL_SSL.
     """
 
     listener: str = "PLAINTEXT"
@@ -43,12 +43,12 @@ class Extra:
 
 
 def place_of(home: Path) -> Place:
-    """Where the broker keeps its files."""
+    """Returns where the broker keeps its files."""
     return Place(home / "kafka" / "run", home / "kafka" / "log")
 
 
 def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
-    """The broker's server.properties."""
+    """Returns the text of the broker's server.properties."""
     lines = [
         "process.roles=broker,controller",
         "node.id=1",
@@ -60,7 +60,7 @@ def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
         f"inter.broker.listener.name={extra.listener}",
         f"log.dirs={home / 'kafka' / 'data'}",
         "num.partitions=1",
-        # A topic is made with its settings or not at all.
+        # A topic is created with its settings or not at all.
         "auto.create.topics.enable=false",
         "message.max.bytes=2097152",
         "offsets.topic.replication.factor=1",
@@ -75,7 +75,7 @@ def properties(home: Path, settings: ClusterSettings, extra: Extra) -> str:
 
 
 def up(home: Path, settings: ClusterSettings, say: Say, extra: Extra | None = None) -> str:
-    """Starts the broker if it does not run, and returns its address once it answers. Raises ClusterError."""
+    """Starts the broker unless it is running; returns its address once it answers. Raises ClusterError."""
     chosen, place, folder = extra or Extra(), place_of(home), home / "kafka"
     ready = chosen.ready or answers
     with alone(folder):
@@ -92,10 +92,10 @@ def up(home: Path, settings: ClusterSettings, say: Say, extra: Extra | None = No
 
 
 def _format(folder: Path, extra: Extra) -> None:
-    """The data folder is one of Kafka's; one that is already stays as it is."""
+    """Formats the data folder for Kafka; a formatted one stays as it is. Raises ClusterError."""
     if (folder / "data" / "meta.properties").exists():
         return
-    # 22 characters of base 64, as Kafka wants them, and none of them a minus sign at the beginning.
+    # Kafka requires 22 characters of base 64; the first must not be a minus sign.
     cluster = "A" + uuid.uuid4().hex[:21]
     tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(folder / "server.properties")]
     command = ["java", "-cp", f"{folder / 'lib'}/*", *tool, *extra.formatting]
@@ -114,12 +114,12 @@ def _program(folder: Path, settings: ClusterSettings) -> Program:
 
 
 def answers(address: str) -> bool:
-    """Whether a broker at an address tells what topics it has."""
-    # Imported here, since `rollout --help` passes by and this takes a while.
+    """Whether the broker at an address lists its topics."""
+    # Imported here, since it is slow and `rollout --help` imports this module.
     import kafka  # noqa: PLC0415
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    # The stubs that type checkers bring describe an older release.
+    # The type checkers' stubs describe an older release.
     clients: Any = kafka
 
     if not is_listening(int(address.rpartition(":")[2])):
@@ -139,10 +139,10 @@ def answers(address: str) -> bool:
 
 
 def down(home: Path) -> bool:
-    """Ends the broker and returns whether it ran."""
+    """Stops the broker; returns whether it was running."""
     return stop(place_of(home), NAME)
 
 
 def status(home: Path, settings: ClusterSettings) -> list[State]:
-    """The state of the broker."""
+    """Returns the state of the broker."""
     return [state_of(place_of(home), NAME, settings.kafka)]

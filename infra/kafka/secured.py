@@ -1,4 +1,4 @@
-"""The local broker as a secured one: TLS, a password for every principal, and the rights of `access`."""
+"""Runs the local broker secured: with TLS, a password for every principal, and the rights of `access`."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -22,30 +22,30 @@ _FILE_PROVIDER: Final = "org.apache.kafka.common.config.provider.FileConfigProvi
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """Where a secured broker under a home keeps its certificates and passwords."""
+    """The certificates and passwords of a secured broker under a home."""
 
     home: Path
 
     @property
     def folder(self) -> Path:
-        """The folder of passwords, which only its owner may look into."""
+        """The folder of passwords, which only its owner may read."""
         return self.home / "kafka" / "secrets"
 
     @property
     def ca(self) -> Path:
-        """The certificate that clients are to trust. It is no secret."""
+        """The certificate that clients must trust. It is not secret."""
         return Certificates(self.home / "kafka" / "tls").ca
 
     def certificates(self) -> Certificates:
-        """The certificates, made where they are not there yet. Raises ClusterError."""
+        """Returns the certificates, made now if missing. Raises ClusterError."""
         return certificates(self.home / "kafka" / "tls")
 
     def password_file(self, principal: str) -> Path:
-        """The file with the password of a principal."""
+        """Returns the file with a principal's password."""
         return self.folder / f"{principal}.password"
 
     def password(self, principal: str) -> str:
-        """The password of a principal: random, made when first asked for, in a file that only its owner may read."""
+        """Returns a principal's password: random, made when first needed, in a file that only its owner may read."""
         path = self.password_file(principal)
         if not path.exists():
             private_folder(self.folder)
@@ -53,7 +53,7 @@ class Secured:
         return path.read_text(encoding="ascii")
 
     def client(self, address: str, principal: str) -> dict[str, Any]:
-        """How a client of kafka-python logs in as a principal."""
+        """Returns the configuration by which a kafka-python client logs in as a principal."""
         return {
             "bootstrap_servers": address,
             "security_protocol": PROTOCOL,
@@ -66,14 +66,14 @@ class Secured:
 
 
 def is_secured(home: Path) -> bool:
-    """Whether the broker under a home is, or is to be, a secured one."""
+    """Whether the broker under a home is, or will be, secured."""
     return Secured(home).password_file(BROKER).exists()
 
 
 def up_secured(home: Path, settings: ClusterSettings, say: Say, sources: Sequence[str] = ()) -> str:
-    """Starts the secured broker for its principals (`sources`, by default all) and returns its address.
+    """Starts the secured broker, lets its principals log in (`sources`, by default all), and returns its address.
 
-    Raises ClusterError, as for a broker that was made without being secured.
+    Raises ClusterError, for instance if the broker was made without security.
     """
     secured, data = Secured(home), home / "kafka" / "data" / "meta.properties"
     if not is_secured(home):
@@ -90,7 +90,7 @@ def up_secured(home: Path, settings: ClusterSettings, say: Say, sources: Sequenc
 
 
 def environment(home: Path, principal: str = ADMIN) -> tuple[str, ...]:
-    """Lines for a shell, by which `rollout` logs in at the secured broker under a home as a principal."""
+    """Returns shell lines by which `rollout` logs in to the secured broker under a home as a principal."""
     secured = Secured(home)
     return (
         f"export ROLLOUT_KAFKA_SECURITY_PROTOCOL={PROTOCOL}",
@@ -101,21 +101,21 @@ def environment(home: Path, principal: str = ADMIN) -> tuple[str, ...]:
 
 
 def extra(secured: Secured) -> cluster.Extra:
-    """What makes a broker a secured one; the files that its properties name are there afterwards."""
+    """Returns what makes a broker secured, and writes the files that its properties name."""
     made = secured.certificates()
     jaas = f'{_SCRAM_MODULE} required username="{BROKER}" password="{secured.password(BROKER)}";'
     kept, arguments = secured.folder / "broker.properties", secured.folder / "format.arguments"
     write_secret(kept, f"keystore={made.password.read_text(encoding='ascii')}\njaas={jaas}\n")
-    # The tool that formats takes its arguments from a file too, so that no list of processes shows a password.
+    # The formatting tool also takes its arguments from a file, so that no list of processes shows a password.
     scram = [f"{MECHANISM}=[name={name},password={secured.password(name)}]" for name in (ADMIN, BROKER)]
     write_secret(arguments, "".join(f"--add-scram\n{one}\n" for one in scram))
     return cluster.Extra(PROTOCOL, _properties(made, kept), (f"@{arguments}",), _ready(secured))
 
 
 def _properties(made: Certificates, kept: Path) -> tuple[str, ...]:
-    """Lines of the broker's properties; what is secret stays in a file that they name."""
+    """Returns lines of the broker's properties; secrets stay in a file that they name."""
     return (
-        # The controller takes only who holds the broker's own key.
+        # The controller accepts only holders of the broker's own key.
         f"listener.security.protocol.map=CONTROLLER:SSL,{PROTOCOL}:{PROTOCOL}",
         "listener.name.controller.ssl.client.auth=required",
         f"sasl.enabled.mechanisms={MECHANISM}",
@@ -134,10 +134,10 @@ def _properties(made: Certificates, kept: Path) -> tuple[str, ...]:
 
 
 def _ready(secured: Secured) -> Callable[[str], bool]:
-    """Whether `admin` can log in at an address."""
+    """Returns a function that tells whether `admin` can log in at an address."""
 
     def ready(address: str) -> bool:
-        from kafka import KafkaAdminClient  # noqa: PLC0415 - it takes a while, and `rollout --help` passes by
+        from kafka import KafkaAdminClient  # noqa: PLC0415 - it is slow, and `rollout --help` imports this module
         from kafka.errors import KafkaError  # noqa: PLC0415
 
         if not is_listening(int(address.rpartition(":")[2])):

@@ -1,1 +1,1 @@
-"""The store's tables, roles and rights in PostgreSQL, made and brought up to date by migrations."""
+"""Makes and updates the store's tables, roles and rights in PostgreSQL by migrations."""

@@ -1,4 +1,4 @@
-"""Brings a database to the newest migration, in the transaction that it is given."""
+"""Brings a database to the newest migration, in the caller's transaction."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -23,9 +23,9 @@ class WrongEncoding(Exception):
 
 
 def migrate(connection: sa.Connection) -> tuple[str, ...]:
-    """Makes all missing migrations and returns their titles. Raises UnknownMigration and WrongEncoding.
+    """Runs the missing migrations and returns their titles. Raises UnknownMigration and WrongEncoding.
 
-    The connection's transaction holds them all, and whoever began it ends it.
+    All run in the connection's transaction, which the caller ends.
     """
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != ENCODING:

@@ -1,4 +1,4 @@
-"""The verbs of `rollout` in one list, and how errors end: with one clear sentence and exit status 2."""
+"""Lists the verbs of `rollout` and runs one; an error ends it with one clear sentence and exit status 2."""
 
 import io
 import sys
@@ -51,7 +51,7 @@ REPEATED = ("--input", "--topics")
 
 
 def spread_inputs(arguments: Sequence[str]) -> list[str]:
-    """Arguments in which `--input A B` is written `--input A --input B`, as the option parser wants it."""
+    """Rewrites `--input A B` as `--input A --input B`, as the option parser expects it; likewise `--topics`."""
     out: list[str] = []
     taking, ended = "", False
     for argument in arguments:
@@ -66,7 +66,7 @@ def spread_inputs(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Runs the verb that the process's arguments name."""
-    # A path that is no text of the terminal's encoding is shown all the same, as on standard error.
+    # Escapes a path that the terminal's encoding cannot represent, as on standard error.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     heed_signals()

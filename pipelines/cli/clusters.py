@@ -70,7 +70,7 @@ def flink_up() -> None:
 
 
 def _say_if_not_watched(home: Path) -> None:
-    """Names the command that brings back a stream that was not stopped and that nobody watches."""
+    """Names the command that watches a stream again if it was not stopped and its supervisor does not run."""
     if not (home / "stream").exists():
         return
     from pipelines.cli.supervising import is_watched, was_stopped
@@ -100,19 +100,19 @@ def flink_status() -> None:
 
 
 def home_folder() -> Path:
-    """The folder that holds everything the clusters and streams write."""
+    """Returns the folder that holds everything the clusters and streams write."""
     from pipelines.settings import Environment
 
     return Environment().home
 
 
 def say(line: str) -> None:
-    """Tells a person how far long work is, on standard error."""
+    """Prints the progress of long work on standard error."""
     typer.echo(line, err=True)
 
 
 def _tell(states: Sequence["State"]) -> None:
-    """Prints a line a program, and ends with status 1 if one of them does not run."""
+    """Prints a line for each program, and exits with status 1 if one of them does not run."""
     header = ("program", "pid", "address", "memory", "log")
     rows = [(s.name, str(s.pid or "-"), s.address, f"{s.memory_mib} MiB" if s.pid else "-", str(s.log)) for s in states]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]

@@ -1,4 +1,4 @@
-"""`rollout run` and `rollout verify`: a bounded count over event files, kept in a store or held against one."""
+"""`rollout run` and `rollout verify`: count event files or the log, to keep in a store or compare with one."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def _absolute(store: str) -> str:
 
 
 def absolute_path(path: Path | None) -> Path | None:
-    """The path means the same in every working folder."""
+    """Returns the absolute path, which means the same in every working folder."""
     return None if path is None else path.absolute()
 
 
@@ -140,7 +140,7 @@ def verify(
 
 
 def differences(kept: "pl.DataFrame", counted: "pl.DataFrame") -> "pl.DataFrame":
-    """Cells in which a store and a recount differ: the key, `kept` and `counted` (0 where there is none)."""
+    """Returns the cells in which a store and a recount differ: the key, `kept` and `counted` (0 where missing)."""
     import polars as pl
 
     from schemas.tables import CELL_KEY
@@ -160,7 +160,7 @@ def _list(differing: "pl.DataFrame") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A planned bounded run. `inputs` returns a JSON text of what is read: names and a hash, or offsets."""
+    """A planned bounded run. `inputs` returns what is read as JSON text: names and a hash, or offsets."""
 
     plan: "Plan | LogPlan"
     inputs: Callable[[], str]
@@ -170,7 +170,7 @@ class Work:
     snapshot_to: Path | None = None
 
     def count(self) -> "Answer":
-        """Runs it, with progress on standard error."""
+        """Counts the events and shows progress on standard error."""
         from pipelines.bounded import count
         from pipelines.cli.display import progress_of
 
@@ -179,7 +179,7 @@ class Work:
             return count(self.plan, self.key, self.how, show)
 
     def has_grown(self) -> bool:
-        """Whether the log now holds messages beyond those that were read."""
+        """Whether the log now holds messages after those that were read."""
         from pipelines.log.offsets import beyond, ranges
         from pipelines.log.reading import unread
         from pipelines.source.kafka import LogPlan
@@ -191,7 +191,7 @@ class Work:
 
     @contextmanager
     def snapshot_of(self, record: "RunRecord", answer: "Answer") -> Iterator[Path | None]:
-        """The snapshot of the run, if it makes one, lies where it was wanted, and does not stay without the run.
+        """Yields the folder of the run's snapshot, or None if it makes none; deletes it if the block fails.
 
         Raises SnapshotError.
         """
@@ -221,7 +221,7 @@ class Work:
         return Manifest(record.run_id, record.key_id, shards, *made_by, record.synthetic, record.received, *read)
 
     def basis(self) -> str:
-        """By what "received by then" was judged."""
+        """Names the time by which "received by then" was judged; empty without --as-at."""
         from pipelines.source.files import Plan
 
         if self.how.as_at is None:
@@ -233,7 +233,7 @@ class Work:
         return "; ".join(f"{name} ({files:,} files)" for files, name in parts if files)
 
     def record(self, answer: "Answer", finished_at: datetime) -> "RunRecord":
-        """The header under which the answer is kept."""
+        """Returns the run's record, under which the store keeps the answer."""
         from pipelines.cli.times import moment_of
         from pipelines.store import RunRecord, versions
 
@@ -256,7 +256,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a bounded run is to be made, as the command line says it."""
+    """Options of a bounded run, as given on the command line."""
 
     as_at: str | None = None
     shards: int | None = None
@@ -289,7 +289,7 @@ def begin(inputs: list[Path], options: Options) -> Work:
 
 
 def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, options: Options) -> Work:
-    """Fixes how far the log is read. Raises InputError, LogError, NoTime and KeyMissing."""
+    """Plans a run over the log and fixes how far to read it. Raises InputError, LogError, NoTime and KeyMissing."""
     from pipelines.cli import logwords
     from pipelines.cli.times import as_at_ms
     from pipelines.keys import load_key
@@ -323,7 +323,7 @@ def begin_log(kafka: str, inputs: list[Path] | None, topics: list[str] | None, o
 
 
 def _how(home: Path, at: int | None, options: Options, snapshot: bool) -> "How":
-    """How to run; the histories of a snapshot are first left in the folder of runs at work."""
+    """Returns how to run; a snapshot's histories are first written to the home's `work` folder."""
     from pipelines.bounded import How
 
     work = home / "work" / f"run-{os.getpid()}-snapshot"
@@ -331,7 +331,7 @@ def _how(home: Path, at: int | None, options: Options, snapshot: bool) -> "How":
 
 
 def keep(work: Work, answer: "Answer", store: "Store") -> None:
-    """Shows the answer and keeps it: run, draft and snapshot, or none of them. A broken balance keeps nothing."""
+    """Prints the answer and stores run, draft and snapshot, or none of them: nothing if the balance is broken."""
     from pipelines.cli import display
 
     display.conservation_table(answer.balance)
@@ -356,7 +356,7 @@ def keep(work: Work, answer: "Answer", store: "Store") -> None:
 
 
 def _publish(store: "Store") -> str:
-    """Publishes the current run as a draft if it may be one; says what became of it."""
+    """Publishes the current run as a draft if allowed; returns a sentence that says whether it did."""
     from pipelines.release.draft import NothingToPublish, ReleasesExist, publish_draft
     from pipelines.store import NotAllowed
     from schemas.tables import SYNTHETIC_NOTICE

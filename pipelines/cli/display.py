@@ -1,4 +1,4 @@
-"""What a person sees while a run works and when it is over."""
+"""Shows a run's progress and prints its results."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.events.conservation import Balance
     from pipelines.steps.progress import Progress as Done
 
-# Names of files and folders are shown as they are: brackets and colons in them mean nothing.
+# Shows names of files and folders as they are: brackets and colons in them are not markup.
 STDERR = Console(stderr=True, markup=False, emoji=False)
 STDOUT = Console(markup=False, emoji=False)
 SECONDS_BETWEEN_LINES = 10.0
@@ -27,7 +27,7 @@ MOST_REASONS = 12
 
 @contextmanager
 def progress_of(records: int) -> Iterator["Show"]:
-    """Shows how many events are validated and counted: bars on a terminal, a line every ten seconds elsewhere."""
+    """Shows how many events were validated and counted: bars on a terminal, otherwise a line every ten seconds."""
     if not STDERR.is_terminal:
         yield _lines(records)
         return
@@ -58,7 +58,7 @@ def _lines(records: int) -> "Show":
 
 
 def conservation_table(balance: "Balance") -> None:
-    """Prints received = accepted + duplicate + superseded + pending + rejected for every owner, and in all."""
+    """Prints received = accepted + duplicate + superseded + pending + rejected for every owner and in total."""
     names: list[str] = list(INTAKE_STATUSES)
     if balance.table["unknown"].sum():
         names.append("unknown")
@@ -80,7 +80,7 @@ def conservation_table(balance: "Balance") -> None:
 
 
 def print_whole(table: Table) -> None:
-    """Prints a table in full also where the output is no terminal."""
+    """Prints a table in full, even if the output is not a terminal."""
     console = STDOUT if STDOUT.is_terminal else Console(width=140, markup=False, emoji=False)
     console.print(table)
 
@@ -106,7 +106,7 @@ def reasons_table(title: str, counts: pl.DataFrame) -> None:
 
 
 def rejections(quarantine: pl.DataFrame) -> pl.DataFrame:
-    """Counts by single reason code: `reason_code`, `records`."""
+    """Returns the rejected records by single reason code: `reason_code`, `records`."""
     return (
         quarantine.select(pl.col("reason_code").str.split(";"), records="rows")
         .explode("reason_code")

@@ -1,4 +1,4 @@
-"""Ends a stream whose log is not the one that it began with."""
+"""Ends a stream if its log is no longer the one that it began with."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -14,9 +14,9 @@ from pipelines.stream.settings import log_of, store_of
 
 
 def ended_by_its_log(home: Path, record: StreamRecord) -> str:
-    """Ends the stream and returns why, if a topic was made again since it began; empty if it goes on.
+    """Ends the stream and returns why if a topic was deleted or recreated since it began; otherwise returns "".
 
-    Beam's source passes over messages whose offsets it has read before, so what is sent to the new topic would be lost.
+    Beam's source skips messages whose offsets it has read before, so messages to the new topic would be lost.
     Raises LogError, FlinkAway, ClusterError and StoreError.
     """
     settings = record.settings(home)

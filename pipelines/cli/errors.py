@@ -1,4 +1,4 @@
-"""Turns errors that a person can put right into one sentence and exit status 2."""
+"""Turns errors that a person can fix into one sentence and exit status 2."""
 
 import errno
 import os
@@ -19,20 +19,20 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def fail(sentence: str, status: int = UNUSABLE) -> NoReturn:
-    """Ends the program with a sentence on standard error."""
+    """Prints a sentence on standard error and ends the program with an exit status."""
     typer.echo(sentence, err=True)
     raise typer.Exit(status)
 
 
 def explained(verb: Callable[P, R]) -> Callable[P, R]:
-    """Wraps a verb so that every foreseen error ends it with one sentence and exit status 2."""
+    """Wraps a verb so that every expected error becomes one sentence and exit status 2."""
 
     @wraps(verb)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return verb(*args, **kwargs)
         except Exception as error:
-            # A library may have made an error of its own of the signal.
+            # A library may have turned the signal into an error of its own.
             end_if_stopped()
             sentence = _sentence(error)
             if sentence is None:
@@ -43,7 +43,7 @@ def explained(verb: Callable[P, R]) -> Callable[P, R]:
 
 
 def _sentence(error: Exception) -> str | None:
-    """Returns the sentence for an error, or None for a fault of ours, which keeps its traceback."""
+    """Returns the sentence for an error, or None if it is a bug, whose traceback is to be shown."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "The disk is full; nothing was kept."
     if isinstance(error, OSError) and error.filename is not None:
@@ -56,7 +56,7 @@ def _sentence(error: Exception) -> str | None:
 
 
 def _foreseen() -> tuple[type[Exception], ...]:
-    """The errors that say in one sentence what a person can do. Only modules in use can have raised one."""
+    """Returns the errors whose message is one sentence for a person; only loaded modules can have raised one."""
     names = {
         "pipelines.local.running": ["OptionsError"],
         "pipelines.source.finding": ["InputError"],

@@ -1,4 +1,4 @@
-"""The event files that a command line names."""
+"""Finds the event files that a command line names."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import typer
 
 
 def event_files(inputs: Iterable[Path]) -> list[Path]:
-    """The event files among and under paths; standard error has the number of others there. Raises InputError."""
+    """Returns the event files at and under paths; prints the number of other files there. Raises InputError."""
     from pipelines.source.finding import SUFFIX, find
 
     found = find(inputs)
@@ -19,7 +19,7 @@ def event_files(inputs: Iterable[Path]) -> list[Path]:
 
 
 def files_read(names: Sequence[str], files: Iterable[Path]) -> str:
-    """A JSON text of the inputs' names, with one hash of all files' content, whatever their names and order."""
+    """Returns JSON text of the inputs' names and one hash of all files' content, whatever their names and order."""
     hashes = sorted(map(_hash_of, files))
     joint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
     return json.dumps({"names": list(names), "files": len(hashes), "sha256": joint})

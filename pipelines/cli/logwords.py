@@ -1,4 +1,4 @@
-"""Sentences about the log beside the count: which topics do not count, and what is not there any more."""
+"""Sentences about the log: which topics are not counted, and what was deleted, recreated or added."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -10,13 +10,13 @@ AGAIN: Final = "count the log again by `rollout run --kafka` and start a stream 
 
 
 def of_strays(topics: Iterable[str]) -> list[str]:
-    """A line that names the topics of no known source, if there are any."""
+    """Returns a line that names the topics of no known source, or none."""
     strays = of_no_source(topics)
     return [f"Not counted, as their names are of no known source: {', '.join(strays)}."] if strays else []
 
 
 def of_beginnings(held: Iterable[Range]) -> list[str]:
-    """A line that names the partitions of which the log no longer holds the beginning, if there are any."""
+    """Returns a line that names the partitions whose beginning the log no longer holds, or none."""
     cut = [f"{one.topic}/{one.partition} (from offset {one.start:,})" for one in held if one.start]
     return (
         [f"The log no longer holds the beginning of {', '.join(cut)}: what lay before is not counted."] if cut else []
@@ -24,7 +24,7 @@ def of_beginnings(held: Iterable[Range]) -> list[str]:
 
 
 def of_topics_made_again(ids: Mapping[str, str], now: Mapping[str, str], since: str) -> str:
-    """A sentence that names the topics that are not the same ones as at some time, and what to do; empty if all are."""
+    """Returns which topics were deleted or recreated since a time, and what to do; empty if all are the same."""
     changed = made_again(ids, now)
     if not changed:
         return ""
@@ -35,7 +35,7 @@ def of_topics_made_again(ids: Mapping[str, str], now: Mapping[str, str], since: 
 
 
 def of_new_partitions(begin: Offsets, held: Iterable[Range]) -> str:
-    """A sentence that names the partitions that a stream did not begin with, and what to do; empty if none is new."""
+    """Returns which partitions were added since a stream began, and what to do; empty if none was."""
     new = [f"{one.topic}/{one.partition}" for one in held if str(one.partition) not in begin.get(one.topic, {})]
     if not new:
         return ""
@@ -43,7 +43,7 @@ def of_new_partitions(begin: Offsets, held: Iterable[Range]) -> str:
 
 
 def of_deleted_unread(read: Offsets, held: Iterable[Range]) -> list[str]:
-    """A line that names what was deleted from the log before a stream had read it, if anything was."""
+    """Returns a line that names the messages deleted from the log before a stream had read them, or none."""
     lost = [
         f"{one.topic}/{one.partition} (offsets {at:,} to {one.start - 1:,})"
         for one in held

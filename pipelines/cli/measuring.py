@@ -1,4 +1,4 @@
-"""What is measured of a stream from outside: lag, checkpoints, records and balance, for people and for Prometheus."""
+"""Measures a stream from outside, for people and Prometheus: lag, checkpoints, records and balance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from pipelines.stream.record import StreamRecord
 from pipelines.stream.settings import log_of, store_of, written_group
 from schemas.codes import INTAKE_STATUSES
 
-# Troubles that follow each other within this time are one trouble that comes again and again.
+# Troubles within this time of each other count as one trouble that keeps coming back.
 OFTEN_MS: Final = 600_000
 SAME_MS: Final = 1_000
 PATIENCE: Final = 1.5
@@ -30,9 +30,9 @@ PATIENCE: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a stream's job stands: its checkpoints, how often it was started again, and its troubles, newest first.
+    """The state of a stream's job: its checkpoints, number of restarts, and troubles, newest first.
 
-    `running_since` is when it last came to run, in milliseconds since 1970.
+    `running_since` is when it last began to run, in milliseconds since 1970.
     """
 
     job: jobs.Job | None = None
@@ -42,25 +42,25 @@ class Standing:
     running_since: int = 0
 
     def is_well(self, now_ms: int) -> bool:
-        """Whether the job runs and its last trouble, if it had any, is over."""
+        """Whether the job is running and its last trouble, if any, is over."""
         return self.job is not None and self.job.state == jobs.RUNNING and (not self.troubles or self.is_over(now_ms))
 
     def is_over(self, now_ms: int) -> bool:
-        """Whether the last trouble is over: a checkpoint that began since is whole, as none is while a write waits.
+        """Whether the last trouble is over: a checkpoint begun since is complete, as none is while a write waits.
 
-        Where there was another shortly before, the last has also stayed away for longer than between the two.
+        If another came shortly before, the time since the last must also exceed 1.5 times the gap between the two.
         """
         last, *others = self.troubles
         began = self.checkpoints.began_ms
         if began is None or began <= last.at_ms:
             return False
-        # One failure may be told of more than once.
+        # Flink may report one failure more than once.
         pause = last.at_ms - max((one.at_ms for one in others if last.at_ms - one.at_ms > SAME_MS), default=0)
         return pause > OFTEN_MS or now_ms - last.at_ms > PATIENCE * pause
 
 
 def standing(record: StreamRecord) -> Standing:
-    """How the stream's job stands. Raises FlinkAway."""
+    """Returns the state of the stream's job. Raises FlinkAway."""
     address = cluster_settings().flink
     job = jobs.job_named(address, record.name)
     if job is None:
@@ -76,11 +76,11 @@ def standing(record: StreamRecord) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class LogStanding:
-    """What partitions hold, and how far a stream has read them.
+    """What the partitions hold, and how far a stream has read them.
 
-    `lag` is by topic the number of messages that no worker has read; `behind` that of messages which workers have read
-    and which are not in the ledger, as the workers have told. `changed` is a sentence where topics are not those that
-    the stream began with; nothing but `strays`, the lines about other topics, is then known.
+    `lag` is the number of messages of each topic that no worker has read. `behind` is the number of messages that
+    workers have read and that are not in the ledger, as the workers report. `changed` is a sentence if the topics are
+    no longer those that the stream began with; then only `strays`, the lines about other topics, is known.
     """
 
     strays: tuple[str, ...]
@@ -92,7 +92,7 @@ class LogStanding:
 
 
 def log_standing(home: Path, record: StreamRecord) -> LogStanding:
-    """How far a stream has read its log. Raises LogError."""
+    """Returns how far a stream has read its log. Raises LogError."""
     log = log_of(record.settings(home))
     now = topic_ids(log)
     strays = tuple(logwords.of_strays(now))
@@ -107,7 +107,7 @@ def log_standing(home: Path, record: StreamRecord) -> LogStanding:
 
 def _lag(log: KafkaSettings, record: StreamRecord, rest: tuple[Range, ...]) -> dict[str, int]:
     lag = dict.fromkeys(record.begin, 0)
-    # What lies beyond the last message, such as marks of transactions, is nothing to wait for.
+    # Offsets after the last message, such as transaction markers, are not lag.
     for one in unread(log, rest):
         lag[one.topic] += one.end - one.start
     return lag
@@ -123,7 +123,7 @@ def _behind(read: Offsets, written: Offsets) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a stream's ledger holds: records by status, those not accounted for, its own cells, when it was written."""
+    """What a stream's ledger holds: records by status, those unaccounted for, its cells, and its last write."""
 
     records: Mapping[str, int]
     difference: int
@@ -132,7 +132,7 @@ class Ledger:
 
 
 def ledger_of(home: Path, record: StreamRecord) -> Ledger:
-    """What the stream's ledger holds now. Raises StoreError."""
+    """Returns what the stream's ledger holds now. Raises StoreError."""
     store = store_of(record.settings(home))
     balance = balance_of(store.intake(record.run_id)).table
     return Ledger(
@@ -144,7 +144,7 @@ def ledger_of(home: Path, record: StreamRecord) -> Ledger:
 
 
 class Measures:
-    """The measures of one stream as gauges on a port for Prometheus."""
+    """Serves the measures of one stream to Prometheus, as gauges on a port."""
 
     def __init__(self, home: Path, port: int, host: str = "127.0.0.1") -> None:
         self._home = home
@@ -167,7 +167,7 @@ class Measures:
         start_http_server(port, addr=host, registry=registry)
 
     def take(self, record: StreamRecord) -> list[str]:
-        """Sets the gauges to the stream's state and returns a sentence for each part that cannot be seen."""
+        """Updates the gauges; returns a sentence for each part of the stream that cannot be seen."""
         unseen = []
         for part in (self._take_job, self._take_log, self._take_ledger):
             try:
@@ -177,7 +177,7 @@ class Measures:
         return unseen
 
     def _take_job(self, record: StreamRecord) -> None:
-        # Until Flink says otherwise: where it does not answer, no job runs.
+        # Shows 0 until Flink says otherwise: if it does not answer, no job runs.
         self._up.set(0)
         found = standing(record)
         self._up.set(found.job is not None and found.job.state == jobs.RUNNING)

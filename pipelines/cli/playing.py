@@ -1,4 +1,4 @@
-"""Plays the synthetic Britain into the log: one event a message, at a rate, until it is over or stopped."""
+"""Plays the synthetic Britain into the log at a rate, one event per message, until it ends or is stopped."""
 
 import signal
 import threading
@@ -22,20 +22,20 @@ MOST_UNFLUSHED: Final = 10_000
 
 
 class Stopped(Protocol):
-    """What is set when the player is to stop; waiting for it is how the player passes the time."""
+    """A flag that stops the player, which waits on it between events."""
 
     def is_set(self) -> bool:
-        """Whether it is set."""
+        """Whether the flag is set."""
         ...
 
     def wait(self, timeout: float) -> bool:
-        """Waits for some seconds or until it is set; returns whether it is set."""
+        """Waits until the flag is set, for at most `timeout` seconds; returns whether it is set."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Events a second (0: as fast as it goes), and after how many seconds or events to stop."""
+    """Events per second (0: as fast as possible), and after how many seconds or events to stop."""
 
     rate: float
     seconds: float | None = None
@@ -44,7 +44,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a player plays on: `send` takes an event, `flush` waits until all are in the log, `say` tells a person."""
+    """What a player uses: `send` sends an event, `flush` waits until all are in the log, `say` prints a line."""
 
     send: "Callable[[Event], None]"
     flush: Callable[[], None]
@@ -55,7 +55,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Played:
-    """How much was played so far: events, seconds, and when the newest of them was reported (milliseconds)."""
+    """How much was played so far: events, seconds, and `reported_at` of the newest event in milliseconds."""
 
     began: float
     events: int = 0
@@ -63,7 +63,7 @@ class Played:
     newest: int = 0
 
     def line(self) -> str:
-        """It as a person reads it."""
+        """Returns a line about it for a person."""
         rate = self.events / self.seconds if self.seconds else 0.0
         day = datetime.fromtimestamp(self.newest / 1000, UTC).date() if self.events else None
         reached = f", reported up to {day}" if day else ""
@@ -71,9 +71,9 @@ class Played:
 
 
 def play(events: "Iterator[Event]", pace: Pace, stage: Stage) -> Played:
-    """Plays events until there are no more, the pace says so or it is stopped; what was played is in the log then.
+    """Plays events until they run out, the pace's limit is reached or it is stopped; then all played are in the log.
 
-    Raises LogError. An event is played at its time or later, never earlier; what is late is made up for.
+    Raises LogError. An event is played when due or later, never earlier; late events catch up.
     """
     played = Played(stage.now())
     told = flushed = played.began
@@ -97,7 +97,7 @@ def play(events: "Iterator[Event]", pace: Pace, stage: Stage) -> Played:
 
 
 def _wait(played: Played, pace: Pace, stage: Stage) -> bool:
-    """Waits until the next event is due; False where it is not to be played any more."""
+    """Waits until the next event is due; returns False if it is not to be played."""
     due = played.began + (played.events / pace.rate if pace.rate else 0.0)
     end = float("inf") if pace.seconds is None else played.began + pace.seconds
     pause = min(due, end) - stage.now()
@@ -108,7 +108,7 @@ def _wait(played: Played, pace: Pace, stage: Stage) -> bool:
 
 @contextmanager
 def interruption() -> Generator[threading.Event]:
-    """Within it Ctrl+C, or the end that a supervisor asks for, is an event that is set instead of an exception."""
+    """Yields a flag that Ctrl+C or a supervisor's SIGTERM sets inside the block, in place of an exception."""
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -123,7 +123,7 @@ def interruption() -> Generator[threading.Event]:
 
 
 def play_britain(kafka: str, size: tuple[int, int, float], last: date, pace: Pace) -> None:
-    """Makes a Britain of (meters, seed, dirt) in memory and plays it into the log; says how it goes and went."""
+    """Makes a Britain of (meters, seed, dirt) in memory and plays it into the log; prints progress and totals."""
     from pipelines.log.connection import KafkaSettings
     from pipelines.log.message import SYNTHETIC_HEADER
     from pipelines.log.producing import Producer
@@ -149,7 +149,7 @@ def play_britain(kafka: str, size: tuple[int, int, float], last: date, pace: Pac
 
 
 def _making() -> Callable[[str, float], None]:
-    """Tells of every tenth that is made."""
+    """Returns a callback that prints a line for every tenth made."""
     tenth = -1
 
     def show(_what: str, share: float) -> None:

@@ -78,7 +78,7 @@ def tools(say: "Callable[[str], None]") -> "Tools":
     checkers: list[Checker] = []
 
     def check(facts: "pl.DataFrame") -> "pl.DataFrame":
-        # Made when it is first needed, since it takes seconds.
+        # Built when first needed, since it takes seconds.
         if not checkers:
             checkers.append(Checker())
         return check_cells(checkers[0], facts)

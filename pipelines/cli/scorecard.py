@@ -1,4 +1,4 @@
-"""The scorecard of `rollout check`: what would be taken, what turned away and why."""
+"""Prints the scorecard of `rollout check`: what would be accepted, what rejected, and why."""
 
 import typer
 from rich.table import Table
@@ -33,7 +33,7 @@ def show(result: DryRun) -> None:
 
 
 def _rows(result: DryRun) -> None:
-    """Where the first rejected records are."""
+    """Prints where the first rejected records are."""
     placed = result.quarantined.filter(result.quarantined["provenance"] != "")
     for provenance, code in placed.select("provenance", "reason_code").head(MOST_ROWS).iter_rows():
         typer.echo(f"  {provenance}: {code}")

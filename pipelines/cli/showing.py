@@ -1,4 +1,4 @@
-"""`rollout dashboard` and `rollout demo`: the published tables as pages, and everything on one command."""
+"""`rollout dashboard` and `rollout demo`: serve the published tables as pages, and run everything in one command."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What an output must not overwrite: a store, the files beside it, and what suppliers sent."""
+"""Protects files that an output must not overwrite: a store, the files beside it, and what suppliers sent."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ SIDES: Final = ("-wal", "-shm", "-journal")
 
 
 def spare(out: Path, store: str = "", inputs: Sequence[Path] = ()) -> None:
-    """Raises OutputError where an output would overwrite a store, a file that goes with one, an input or event file.
+    """Raises OutputError if an output would overwrite a store, a file beside it, an input or an event file.
 
-    `store` is the name of the store that is read; one in PostgreSQL has no file.
+    `store` is the name of the store that is read; a store in PostgreSQL has no file.
     """
     target = _resolved(out)
     if is_store(target) or (store and target == _resolved(Path(store))):
@@ -28,7 +28,7 @@ def spare(out: Path, store: str = "", inputs: Sequence[Path] = ()) -> None:
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file is a database of SQLite, of ours or of others."""
+    """Whether a file is an SQLite database, ours or another."""
     return _begins(path, STORE_BEGINS)
 
 
@@ -40,7 +40,7 @@ def _is_side(target: Path, side: str, store: str) -> bool:
 
 
 def _begins(path: Path, magic: bytes) -> bool:
-    # A pipe or a terminal is not asked, since reading takes from it.
+    # A pipe or a terminal is not read, since reading would consume its data.
     if not path.is_file():
         return False
     with path.open("rb") as file:

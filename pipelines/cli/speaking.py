@@ -1,4 +1,4 @@
-"""Standard output and standard error that nobody reads any more: what is said is lost, what is done goes on."""
+"""Keeps the program working when nobody reads its output any more: only the output is lost."""
 
 import errno
 import io
@@ -15,7 +15,7 @@ STANDARD: Final = (0, 1, 2)
 
 @dataclass(slots=True)
 class _Lost:
-    """The faults of writing, each once."""
+    """Collects the errors of writing, each once."""
 
     errors: list[OSError] = field(default_factory=list)
 
@@ -24,7 +24,7 @@ _LOST: Final = _Lost()
 
 
 class _Heard(io.FileIO):
-    """A file descriptor that drops all further output after its first error."""
+    """A file descriptor that drops everything written to it after its first error."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         """Writes data, or drops it."""
@@ -41,7 +41,7 @@ class _Heard(io.FileIO):
 
 
 def outlast_readers() -> None:
-    """Makes output to a closed reader or a full disk get lost without ending the program."""
+    """Makes standard output and error drop what cannot be written, as when a reader leaves or the disk is full."""
     for number in STANDARD:
         _open(number)
     if sys.stdout is None or sys.stderr is None:
@@ -52,11 +52,11 @@ def outlast_readers() -> None:
 
 
 def _open(number: int) -> None:
-    """Opens the descriptor if it is closed, so that no file of ours becomes standard output."""
+    """Opens the descriptor on the null device if it is closed, so that no file opened later takes its number."""
     try:
         os.fstat(number)
     except OSError:
-        # The lowest free number is given, which is this one.
+        # The system assigns the lowest free number, which is this one.
         os.open(os.devnull, os.O_RDWR)
 
 
@@ -67,11 +67,11 @@ def _outlasting(stream: TextIO, number: int) -> io.TextIOWrapper:
 
 
 def heard() -> bool:
-    """Whether all output so far was written."""
+    """Whether all output so far could be written."""
     return not _LOST.errors
 
 
 def unheard() -> str | None:
-    """Returns a sentence about output that was lost; None if none was, or the reader closed it."""
+    """Returns a sentence about output that could not be written; None if all was, or its reader had left."""
     told = [error for error in _LOST.errors if error.errno != errno.EPIPE]
     return f"Not all could be printed: {told[0].strerror}." if told else None

@@ -1,4 +1,4 @@
-"""Waits until a live ledger holds what a recount of the log has counted, and reads it."""
+"""Waits until a live ledger has reached what a recount of the log counted, and returns its cells."""
 
 import time
 from collections.abc import Callable
@@ -13,18 +13,19 @@ from pipelines.events.conservation import balance_of
 from pipelines.log.connection import LogError
 from pipelines.store import Store
 
-# In catching up, the totals of one source may be written some seconds after those of another that the same fold has
-# reached (waiting.WRITE_SECONDS, and what writing takes); the ledger rests when none was written for longer.
+# While the stream catches up, one source's totals may be written some seconds after another's that the same fold has
+# reached (waiting.WRITE_SECONDS plus the write itself); the ledger is at rest once none was written for longer.
 REST: Final = timedelta(seconds=10)
 POLL_SECONDS: Final = 0.5
-# A ledger that has not moved for this time will not move.
+# A ledger that has not changed for this long will not change.
 PATIENCE: Final = timedelta(seconds=60)
 
 
 def standing_at(store: Store, run_id: str, counted: Answer, has_grown: Callable[[], bool]) -> pl.DataFrame:
-    """The cells of a run in one read transaction, once the ledger is at rest and has all that was counted, or gives up.
+    """Returns a run's cells, read in one transaction once the ledger is at rest and holds all that was counted.
 
-    Raises LogError where the log has grown in the meantime, since the two then counted different logs.
+    Stops waiting if the ledger no longer changes, and returns its cells as they are. Raises LogError if the log has
+    grown in the meantime, since the two then counted different logs.
     """
     begin = datetime.now(UTC)
     while True:
@@ -44,7 +45,7 @@ def standing_at(store: Store, run_id: str, counted: Answer, has_grown: Callable[
 
 
 def _has_reached(intake: pl.DataFrame, counted: Answer) -> bool:
-    """Whether as many records were received of each owner, and all of them are accounted for."""
+    """Whether the ledger has received as many records of each owner as were counted, and all are accounted for."""
     ours, theirs = balance_of(intake).table, counted.balance.table
     if (ours["difference"] != 0).any():
         return False

@@ -1,4 +1,4 @@
-"""Ctrl+C, or a supervisor that ends the program: what was begun is cleared away; the status is 128 and the signal."""
+"""Ends the program on Ctrl+C or a supervisor's signal: clears up; the exit status is 128 plus the signal."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ SIGNALLED: Final = 128
 
 @dataclass(slots=True)
 class _Received:
-    """The signal that came first; 0 before any has."""
+    """The first signal received; 0 before any."""
 
     number: int = 0
 
@@ -23,9 +23,9 @@ _FIRST: Final = _Received()
 
 
 def heed_signals() -> None:
-    """Turns the first signal from now on into a KeyboardInterrupt; later ones are ignored while it is handled.
+    """Makes the first signal from now on raise KeyboardInterrupt; later signals do nothing.
 
-    A signal that whoever started the program has turned off stays off.
+    A signal that was ignored when the program started stays ignored.
     """
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -33,14 +33,14 @@ def heed_signals() -> None:
 
 
 def heed_still() -> None:
-    """Takes signals back after Polars, which takes Ctrl+C for its own threads when it is loaded."""
+    """Sets the handlers of heeded signals again: Polars, when loaded, takes Ctrl+C for its own threads."""
     for number in SIGNALS:
         if signal.getsignal(number) is _stop:
             signal.signal(number, _stop)
 
 
 def heed_no_more() -> None:
-    """Lets a signal end the program at once from now on, as all work is done."""
+    """Makes a signal end the program at once from now on, since all work is done."""
     for number in SIGNALS:
         if signal.getsignal(number) is _stop:
             signal.signal(number, signal.SIG_DFL)
@@ -53,7 +53,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def end_if_stopped() -> None:
-    """Ends the program if a signal came, whatever a library has made of it since."""
+    """Ends the program if a signal came, even if a library has caught or changed its exception since."""
     if _FIRST.number:
         _end(SIGNALLED + _FIRST.number)
 
@@ -62,5 +62,5 @@ def _end(status: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    # Threads of a library that is in the middle of its work would hold up an ordinary end.
+    # A library's threads that are still at work would delay an ordinary exit.
     os._exit(status)

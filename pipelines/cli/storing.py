@@ -1,4 +1,4 @@
-"""`rollout store migrate`: the tables, roles and rights of a store in PostgreSQL."""
+"""`rollout store migrate`: brings the tables, roles and rights of a store in PostgreSQL up to date."""
 
 import typer
 

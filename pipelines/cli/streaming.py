@@ -1,4 +1,4 @@
-"""`rollout stream`: the unbounded run on Flink, started, told of and stopped."""
+"""`rollout stream`: starts, reports on and stops the unbounded run on Flink."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.stream.record import StreamRecord
 
 stream = typer.Typer(help="The stream: the Kafka log on Flink into a live ledger.", no_args_is_help=True)
-# Each shard that an event touches costs a question to Flink's state.
+# Each shard that an event touches costs a request to Flink's state.
 DEFAULT_SHARDS = 8
 FOLLOW_SECONDS = 2.0
 NOT_RUNNING = 1
@@ -49,7 +49,7 @@ SavepointTo = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a stream is to go on from, and how it is to run, as the command line says it."""
+    """What a stream continues from and how it runs, as given on the command line."""
 
     snapshot: Path | None = None
     savepoint: Path | None = None
@@ -57,7 +57,7 @@ class Wanted:
     beam_options: tuple[str, ...] = ()
 
     def require(self) -> None:
-        """Raises StreamError unless there is what the stream is to go on from."""
+        """Raises StreamError if both a snapshot and a savepoint are given, or the one given does not exist."""
         from pipelines.stream.starting import StreamError
 
         if self.snapshot is not None and self.savepoint is not None:
@@ -70,7 +70,7 @@ class Wanted:
             )
 
     def require_as_it_was(self, record: "StreamRecord") -> None:
-        """Raises StreamError where a savepoint's stream is to run in another way: its state is dealt out by that."""
+        """Raises StreamError if the options differ from the savepoint's stream, by which its state is distributed."""
         from pipelines.stream.starting import StreamError
 
         if self.shards not in (None, record.shards):
@@ -125,7 +125,7 @@ def start(
 
 
 def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
-    """Makes a new stream's run the current one of the store. Raises SnapshotError, StoreError and LogError."""
+    """Makes a new stream's run the store's current run. Raises SnapshotError, StoreError and LogError."""
     from pipelines.cli import logwords
     from pipelines.keys import load_key
     from pipelines.log.offsets import set_group
@@ -139,7 +139,7 @@ def _new(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "
     snapshot = None if wanted.snapshot is None else open_snapshot(wanted.snapshot)
     if snapshot is not None:
         snapshot.require(key.key_id)
-    # Before the offsets: of a topic that is made again in between, the id is that of the older one.
+    # Read before the offsets, so that a topic recreated in between has its older id here.
     ids = topic_ids(log)
     begin = _begin(log, snapshot, ids)
     for line in logwords.of_strays(ids):
@@ -174,9 +174,9 @@ def _warn_of_many_readers(partitions: int) -> None:
 
 
 def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str]) -> "Offsets":
-    """Where every partition of every source's topic is read from: where the snapshot ended, or the beginning.
+    """Returns the start offset of every partition of every source's topic: the snapshot's end, or the beginning.
 
-    `ids` are those of the log's topics. Raises SnapshotError where the snapshot was made from another log.
+    `ids` are those of the log's topics. Raises SnapshotError if the snapshot was made from another log.
     """
     from pipelines.cli import logwords
     from pipelines.log.offsets import ranges
@@ -200,7 +200,7 @@ def _begin(log: "KafkaSettings", snapshot: "Snapshot | None", ids: dict[str, str
 
 
 def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapshot | None") -> None:
-    """Writes the stream's run to the store, after the baseline's if that is not there yet."""
+    """Writes the stream's run to the store, after its baseline's run, which it adds if missing."""
     from pipelines.store import RunRecord, versions
 
     now = datetime.now(UTC)
@@ -215,7 +215,7 @@ def _enter(store: "Store", record: "StreamRecord", key: "Key", snapshot: "Snapsh
 
 
 def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) -> "StreamRecord":
-    """Makes the stream that was stopped live again. Raises StreamError, KeyMissing, StoreError and LogError."""
+    """Makes the stopped stream live again. Raises StreamError, KeyMissing, StoreError and LogError."""
     from pipelines.cli import logwords
     from pipelines.keys import load_key
     from pipelines.log.offsets import ranges
@@ -229,7 +229,7 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
     key, _ = load_key(Environment())
     if key.key_id != record.key_id:
         raise StreamError(f"The stream began with pseudonym key {record.key_id}, but {key.key_id} is set.")
-    # The savepoint holds the partitions and offsets that it goes on from, and Beam's source reads no others.
+    # The savepoint holds the partitions and offsets that the stream continues from; Beam's source reads no others.
     if changed := logwords.of_topics_made_again(record.topic_ids, topic_ids(log), "the stream began"):
         raise StreamError(changed)
     if added := logwords.of_new_partitions(record.begin, ranges(log, list(record.begin))):
@@ -239,7 +239,7 @@ def _again(home: Path, opened: "Store", log: "KafkaSettings", wanted: Wanted) ->
 
 
 def _write_secrets(home: Path, record: "StreamRecord", store: str, log: "KafkaSettings") -> None:
-    """Writes what workers need and no job may carry to files that only their owner can read."""
+    """Writes the secrets that workers need, and no job may carry, to files that only their owner can read."""
     from pipelines.keys import worker_key_file
     from pipelines.settings import Environment, write_privately
     from pipelines.store.settings import with_password
@@ -309,7 +309,7 @@ def stop(savepoint: SavepointTo = None) -> None:
 
 
 def _ended(home: Path, record: "StreamRecord") -> str:
-    """Ends the live ledger and returns a sentence. Raises StoreError."""
+    """Marks the ledger as no longer live; returns a sentence about it. Raises StoreError."""
     from pipelines.store import StoreMissing
     from pipelines.stream.settings import store_of
 

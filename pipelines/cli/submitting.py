@@ -1,4 +1,4 @@
-"""`rollout submit`: files are checked, then sent to their source's topic of the log, for a receipt."""
+"""`rollout submit`: checks files, sends them to their source's topic of the log, and writes a receipt."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ def submit(
         _require_receipt_file(receipt, files)
     door = _Door(KafkaSettings.at(kafka), Environment().home, single=single, again=again)
     found = event_files(files)
-    # Whether the log can be reached is asked before the files are read, which takes longer.
+    # Checks that the log can be reached before it reads the files, which takes longer.
     door.knock()
     submissions = [door.prepared(group, source) for group in by_folder(found)]
     if strict and any(one.checked.rejected for one in submissions):
@@ -81,7 +81,7 @@ def _show(receipts: Sequence["Receipt"], receipt: Path | None) -> None:
 
 
 def by_folder(files: Iterable[Path]) -> list[list[Path]]:
-    """The files of each folder, in the order in which the folders come."""
+    """Returns the files of each folder, in the order in which the folders first occur."""
     groups: dict[Path, list[Path]] = {}
     for path in files:
         groups.setdefault(path.absolute().parent, []).append(path)
@@ -90,7 +90,7 @@ def by_folder(files: Iterable[Path]) -> list[list[Path]]:
 
 @dataclass(slots=True)
 class _Pace:
-    """Says from time to time how many records are on their way."""
+    """Prints from time to time how many records are being sent."""
 
     source_id: str
     began: float = field(default_factory=time.monotonic)
@@ -104,7 +104,7 @@ class _Pace:
             typer.echo(f"{self.source_id}: {self.records:,} records on their way", err=True)
 
     def end(self, messages: int, topic: str) -> None:
-        """Says how many records were sent, and how fast."""
+        """Prints how many records were sent, and how fast."""
         seconds = max(time.monotonic() - self.began, 0.001)
         rate = self.records / seconds
         said = f"{self.records:,} records in {messages:,} messages to {topic}, {rate:,.0f} records a second"
@@ -113,7 +113,7 @@ class _Pace:
 
 @dataclass(slots=True)
 class _Door:
-    """The log that submissions go through to, and where their receipts are kept."""
+    """The log that submissions are sent to, and the home that keeps their receipts."""
 
     settings: "KafkaSettings"
     home: Path
@@ -122,13 +122,13 @@ class _Door:
     cluster_id: str = ""
 
     def knock(self) -> None:
-        """Connects to the log. Raises LogError."""
+        """Notes the log's cluster id. Raises LogError if the log does not answer."""
         from pipelines.log.topics import topics_to_write
 
         self.cluster_id = topics_to_write(self.settings, ())
 
     def prepared(self, files: Sequence[Path], source: str | None) -> "Submission":
-        """The submission of one source: checked, with the scorecard on standard error. Raises InputError."""
+        """Returns one source's submission, checked, with the scorecard on standard error. Raises InputError."""
         from pipelines.cli.scorecard import show
         from pipelines.submitting.dry_run import dry_run
         from pipelines.submitting.submission import Submission, hash_of
@@ -140,7 +140,7 @@ class _Door:
         return Submission(checked.source, hashes, checked, single=self.single)
 
     def sent(self, submission: "Submission") -> list["Receipt"]:
-        """Sends a submission and returns its receipts, including those of content sent before. Raises LogError."""
+        """Sends a submission's new files and returns its receipt, or earlier ones if none is new. Raises LogError."""
         from dataclasses import replace
 
         from pipelines.source.names import escaped

@@ -1,7 +1,7 @@
-"""The supervisor of a stream: brings back what has died, resubmits a lost job from its newest checkpoint, measures.
+"""The supervisor of a stream: restarts what has died, resubmits a lost job from its newest checkpoint, and measures.
 
-Flink starts a job again by itself when a worker or a TaskManager dies. A JobManager that dies takes its jobs with it:
-then the supervisor brings the cluster up and submits the job again, from the newest checkpoint that it has left.
+Flink itself restarts a job when a worker or a TaskManager dies. When a JobManager dies, its jobs are lost: then the
+supervisor starts the cluster and resubmits the job from the newest checkpoint that it left.
 """
 
 import sys
@@ -44,13 +44,13 @@ PAUSE_SECONDS: Final = 5.0
 
 
 def require_flink(clusters: ClusterSettings) -> None:
-    """Raises ClusterError where Flink or Beam's services do not answer."""
+    """Raises ClusterError if Flink does not answer."""
     if cluster.overview(clusters) is None:
         raise ClusterError(f"Flink at {clusters.flink} does not answer; `rollout flink up` starts it.")
 
 
 def require_no_stream(home: Path, clusters: ClusterSettings) -> None:
-    """Raises StreamError where the stream that was last started still runs. Raises FlinkAway."""
+    """Raises StreamError if the stream that was last started still runs. Raises FlinkAway."""
     if not is_kept(home):
         return
     record = current(home)
@@ -60,14 +60,14 @@ def require_no_stream(home: Path, clusters: ClusterSettings) -> None:
 
 
 def forget_former(home: Path) -> None:
-    """Of the streams before the current one, from which none will go on, no checkpoints and no secrets are left."""
+    """Deletes the checkpoints and secrets of the streams before the current one, which nothing continues from."""
     for record in former(home):
         jobs.forget_checkpoints(cluster.Folders(home).checkpoints, record.jobs)
         forget_secrets(home, record)
 
 
 def place_of(home: Path, run_id: str) -> Place:
-    """Where the supervisor of a stream keeps its files."""
+    """Returns where the supervisor of a stream keeps its files."""
     return Place(folder_of(home, run_id), folder_of(home, run_id))
 
 
@@ -83,14 +83,17 @@ def is_watched(home: Path, record: StreamRecord) -> bool:
 
 
 def was_stopped(home: Path, record: StreamRecord) -> bool:
-    """Whether nobody wants the stream to be watched: `end` takes the note of its supervisor away."""
+    """Whether the supervisor was ended on purpose: `end` deletes the file with its process id."""
     return not (place_of(home, record.run_id).run / f"{NAME}.pid").exists()
 
 
 def watch_again(home: Path) -> str:
-    """Starts the current stream's supervisor if need be; returns a sentence. Raises StreamError for a stopped one."""
+    """Starts the current stream's supervisor unless it is running; returns a sentence.
+
+    Raises StreamError if the stream was stopped and its job is lost or over.
+    """
     record = current(home)
-    # Of two who ask for it at once, one starts it.
+    # If two commands ask for it at once, only one starts it.
     with alone(folder_of(home, record.run_id)):
         if is_watched(home, record):
             return f"The stream of run {record.run_id} is watched already."
@@ -101,7 +104,7 @@ def watch_again(home: Path) -> str:
 
 
 def _has_job(record: StreamRecord) -> bool:
-    """Whether the stream's job is on the cluster and not over."""
+    """Whether the stream's job is on the cluster and not over; False if Flink does not answer."""
     try:
         job = jobs.job_named(cluster_settings().flink, record.name)
     except jobs.FlinkAway:
@@ -110,12 +113,15 @@ def _has_job(record: StreamRecord) -> bool:
 
 
 def end(home: Path, run_id: str) -> None:
-    """The stream's supervisor does not run."""
+    """Ends the stream's supervisor."""
     stop_program(place_of(home, run_id), NAME)
 
 
 def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint: Path | None) -> StreamRecord:
-    """Submits the job and returns the record with its id. Raises ClusterError, FlinkAway and StreamError."""
+    """Submits the job and waits until it runs; returns the record with the job's id.
+
+    Raises ClusterError, FlinkAway and StreamError.
+    """
     from pipelines.stream.starting import consumer_config, submit
 
     clusters = cluster_settings()
@@ -134,7 +140,7 @@ def submitted(home: Path, record: StreamRecord, log: "KafkaSettings", savepoint:
 
 
 def watch(home: Path) -> None:
-    """Watches the current stream until it is ended, another is started, or its log is another one."""
+    """Watches the current stream until it ends, another is started, or one of its topics is deleted or recreated."""
     record = current(home)
     clusters = cluster_settings()
     measures = _measures(home, clusters)
@@ -148,7 +154,7 @@ def watch(home: Path) -> None:
                 if why := ended_by_its_log(home, record):
                     _log(f"The stream was ended. {why}")
                     return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the stream is watched on, and the log tells
+        except Exception as error:  # noqa: BLE001 - the stream stays watched whatever the error, which is logged
             _log(f"{type(error).__name__}: {error}")
             time.sleep(PAUSE_SECONDS)
         round_number += 1
@@ -156,7 +162,7 @@ def watch(home: Path) -> None:
 
 
 def _measures(home: Path, clusters: ClusterSettings) -> Measures | None:
-    """The gauges; None where their port is taken, without which the stream is watched all the same."""
+    """Returns the gauges, or None if their port is taken; the stream is watched without them."""
     try:
         return Measures(home, clusters.stream_metrics_port, clusters.stream_metrics_host)
     except OSError as error:
@@ -170,7 +176,7 @@ def _log(line: str) -> None:
 
 
 def _once(home: Path, record: StreamRecord) -> StreamRecord:
-    """Brings up what has died and submits the job if it is lost."""
+    """Starts what has died and resubmits the job if it is lost; returns the stream's record."""
     clusters = cluster_settings()
     place = cluster.Folders(home).place
     dead = [name for name in cluster.NAMES if running(place, name) is None and (place.run / f"{name}.pid").exists()]
@@ -185,7 +191,7 @@ def _once(home: Path, record: StreamRecord) -> StreamRecord:
 
 
 def _forget_lost(checkpoints: Path, record: StreamRecord) -> None:
-    """A job's first checkpoint is whole, and makes those of the lost ones before it useless."""
+    """Deletes the checkpoints of lost jobs once the running job has a complete one, which replaces them."""
     *lost, running_one = record.jobs
     if any((checkpoints / job_id).exists() for job_id in lost) and jobs.newest_checkpoint(checkpoints, [running_one]):
         jobs.forget_checkpoints(checkpoints, lost)

@@ -1,4 +1,4 @@
-"""`rollout generate` and `rollout check`: event files made, and a supplier's own files judged before they are sent."""
+"""`rollout generate` and `rollout check`: make event files, and check a supplier's own files before it sends them."""
 
 from datetime import date
 from pathlib import Path
@@ -58,7 +58,7 @@ def generate(
 
 
 def make(out: Path, size: tuple[int, int, float], until: str) -> None:
-    """Generates (meters, seed, dirt) into a folder, with progress, and says how close it came to the calibration."""
+    """Generates a Britain of (meters, seed, dirt) into a folder; prints progress and how close it is to calibration."""
     from pipelines.synthetic import Plan, generate, report_lines
     from schemas.tables import SYNTHETIC_NOTICE
 

@@ -1,4 +1,4 @@
-"""What `rollout stream status` tells: job, log and ledger, each by itself, whatever cannot be seen of the others."""
+"""Says what `rollout stream status` prints: job, log and ledger, each even if the others cannot be seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from pipelines.store import StoreError
 from pipelines.stream.record import StreamRecord, current
 from pipelines.stream.settings import SecretsUnreadable
 
-# The status names a checkpoint that takes longer: something holds it up.
+# The status mentions a checkpoint that takes longer than this, since something delays it.
 LONG_MS: Final = 10_000
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Lines for a person, and whether all is well."""
+    """Lines to print, and whether all is well."""
 
     is_well: bool
     lines: tuple[str, ...]
 
 
 def told_of(home: Path, now: datetime) -> Told:
-    """Returns the state of the current stream. Raises StreamError if none was started."""
+    """Returns the status of the current stream. Raises StreamError if none was started."""
     record = current(home)
     now_ms = int(now.timestamp() * 1000)
     job = _asked(lambda: standing(record))
@@ -49,7 +49,7 @@ def told_of(home: Path, now: datetime) -> Told:
 
 
 def _asked(question: Callable[[], Found]) -> Found | str:
-    """Returns the answer, or a sentence that says why there is no answer."""
+    """Returns the answer, or a sentence that says why there is none."""
     try:
         return question()
     except (jobs.FlinkAway, LogError, StoreError, SecretsUnreadable) as error:
@@ -61,7 +61,7 @@ def _unseen(sentence: str) -> Told:
 
 
 def watch_told(home: Path, record: StreamRecord) -> Told:
-    """Whether the stream's supervisor runs, and what to do where it does not; that it does not stops no job."""
+    """Says whether the stream's supervisor is running, and what to do if not. All is well: the job runs without it."""
     if is_watched(home, record):
         return Told(True, ("Watched: what dies is started again.",))
     if was_stopped(home, record):
@@ -70,7 +70,7 @@ def watch_told(home: Path, record: StreamRecord) -> Told:
 
 
 def job_told(job_id: str, found: Standing, now_ms: int) -> Told:
-    """How a stream's job stands."""
+    """Describes the state of a stream's job."""
     if found.job is None:
         return Told(False, (f"Job {job_id}: lost",))
     is_well, state = found.is_well(now_ms), found.job.state
@@ -93,7 +93,7 @@ def _clock(at_ms: int) -> str:
 
 
 def checkpoints_line(found: jobs.Checkpoints, now_ms: int) -> str:
-    """What is known of a job's checkpoints, those that failed before the first that is whole too."""
+    """Describes a job's checkpoints, including those that failed before the first complete one."""
     parts = [_newest(found, now_ms)]
     if found.failed:
         why = f": {found.why_failed}" if found.why_failed else ""
@@ -115,7 +115,7 @@ def _newest(found: jobs.Checkpoints, now_ms: int) -> str:
 
 
 def log_told(found: LogStanding) -> Told:
-    """How far the log was read, how far what was read is in the ledger, and what of the log is not read."""
+    """Says how far the log was read, how much of that is not in the ledger, and what of the log is not read."""
     if found.changed:
         return Told(False, (found.changed, *found.strays))
     added = logwords.of_new_partitions(found.read, found.held)
@@ -128,7 +128,7 @@ def log_told(found: LogStanding) -> Told:
 
 
 def ledger_told(found: Ledger, behind: int | None) -> Told:
-    """What the ledger holds; `behind` is the number of messages that were read and are not in it, None if not known."""
+    """Describes the ledger; `behind` is the number of messages read but not in it, or None if unknown."""
     cells = "nothing yet"
     if found.written is not None:
         cells = f"{found.cells:,} cells, the last at {found.written:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""Times as a person gives them on the command line."""
+"""Reads times given on the command line."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -10,11 +10,11 @@ WEEK: Final = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 
 class NoTime(ValueError):
-    """The text is no date or time; the message is one sentence."""
+    """The text is not a date or time; the message is one sentence."""
 
 
 def as_at_ms(text: str | None) -> int | None:
-    """Milliseconds since 1970 of a date (its end in London) or a time (in London where it names no zone).
+    """Returns the milliseconds since 1970 of a date (its end in London) or a time (in London if it names no zone).
 
     Raises NoTime for any other text, and for a time outside the years 1 to 9998.
     """
@@ -42,13 +42,13 @@ def _instant_ms(text: str) -> int:
 
 
 def day_of(text: str) -> date:
-    """The date that a text is in a form of ISO 8601: 2026-06-30, 20260630 or 2026-W27-2. Raises ValueError."""
-    # Python takes a week for its Monday.
+    """Parses a date in a form of ISO 8601: 2026-06-30, 20260630 or 2026-W27-2. Raises ValueError."""
+    # Python would read a week as its Monday.
     if WEEK.fullmatch(text):
         raise ValueError(f"{text!r} names a week and no day")
     return date.fromisoformat(text)
 
 
 def moment_of(milliseconds: int | None) -> datetime | None:
-    """The UTC time of milliseconds since 1970."""
+    """Returns the UTC time of milliseconds since 1970, or None for None."""
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,1 +1,1 @@
-"""Migrations as alembic wants them laid out."""
+"""Migrations, laid out as alembic requires."""

@@ -1,7 +1,7 @@
-"""How alembic runs a migration: on the connection that `infra.postgres.migrating` brings."""
+"""Runs migrations for alembic, on the connection that `infra.postgres.migrating` passes."""
 
 from alembic import context
 
 context.configure(connection=context.config.attributes["connection"])
-# The transaction is the caller's.
+# The caller begins and ends the transaction.
 context.run_migrations()

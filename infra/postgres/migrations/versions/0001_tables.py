@@ -22,7 +22,7 @@ CODES = {
     "marker": "p r e b c low x z u",
 }
 CELL = "quarter source_id region_code fuel sector meter_type operating_mode payment_mode"
-# The key's columns, all of them text; then the others, each with its type where that is another.
+# The key's columns, all text; then the other columns, each with its type unless that is text.
 TABLES = {
     "ledger_cells": (f"run_id measure {CELL} detail", "value bigint"),
     "ledger_intake": ("run_id owner status", "records bigint"),
@@ -75,14 +75,14 @@ FURTHER = """
 
 
 def upgrade() -> None:
-    """All tables of the layout are there, empty."""
+    """Creates all tables of the layout, empty."""
     for name, (key, columns) in TABLES.items():
         op.execute(_table(name, key.split(), columns.split(", ")))
     op.execute(FURTHER)
 
 
 def downgrade() -> None:
-    """There is nothing before it."""
+    """Raises NotImplementedError, since no layout came before."""
     raise NotImplementedError("drop the database instead")
 
 

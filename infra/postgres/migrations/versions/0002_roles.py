@@ -23,7 +23,7 @@ RIGHTS = f"""
     GRANT SELECT ON store_version TO pipeline, release;
     GRANT SELECT ON {PUBLISHED} TO dashboard;
 """
-# The name of the database is known only there.
+# Only the server knows the database's name.
 ON_DATABASE = f"""
     DO $$ BEGIN
         EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
@@ -35,7 +35,7 @@ ON_DATABASE = f"""
 
 
 def upgrade() -> None:
-    """Each role may do what it is for."""
+    """Creates missing roles and grants each the rights that it needs."""
     for role in ROLES:
         op.execute(
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"
@@ -46,5 +46,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Rights once taken back are given again by hand."""
+    """Raises NotImplementedError, since revoked rights must be granted again by hand."""
     raise NotImplementedError("drop the database instead")

@@ -34,10 +34,10 @@ CHANGES = """
 
 
 def upgrade() -> None:
-    """The tables have the columns and rights of layout 3."""
+    """Gives the tables the columns and rights of layout 3."""
     op.execute(CHANGES)
 
 
 def downgrade() -> None:
-    """What was released cannot be taken back."""
+    """Raises NotImplementedError, since a release cannot be withdrawn."""
     raise NotImplementedError("restore a backup instead")
