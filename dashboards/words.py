@@ -16,7 +16,9 @@ def quarter_words(quarter: str) -> str:
 
 
 def source_words(source_id: str) -> str:
-    """Returns a supplier's name, or its id if we have no name for it."""
+    """Returns the name of a supplier or of the small ones together, or the id if we have no name for it."""
+    if source_id == SMALL:
+        return "Small suppliers"
     known = sources().get(source_id)
     return known.name if known else source_id
 
