@@ -65,7 +65,7 @@ class Checkpoints:
 
 
 def ask(address: str, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
-    """Returns the JSON that Flink answers with. Raises FlinkAway, and KeyError if it has no such path."""
+    """Returns the JSON that Flink answers with. Raises FlinkAway, also for a job that it has forgotten."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
         f"http://{address}{path}", data, {"Content-Type": "application/json"}, method=method
@@ -75,7 +75,7 @@ def ask(address: str, path: str, method: str = "GET", body: dict[str, Any] | Non
             return json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            raise KeyError(path) from error
+            raise FlinkAway(f"Flink at {address} knows nothing of {path} any more.") from error
         raise FlinkAway(f"Flink at {address} answers {error.code}.") from error
     except (OSError, ValueError) as error:
         raise FlinkAway(f"Flink at {address} does not answer; `rollout flink up` starts it.") from error

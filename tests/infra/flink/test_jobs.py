@@ -1,9 +1,13 @@
 """What Flink's own answers tell of checkpoints; the answers are those of a real cluster, less what nobody asks for."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from infra.flink.jobs import Checkpoints, checkpoints_in
+import pytest
+
+from infra.flink.jobs import Checkpoints, FlinkAway, ask, checkpoints_in
 
 FAILURES = Path(__file__).with_name("failures")
 
@@ -40,3 +44,22 @@ def test_before_the_first_that_is_whole_those_that_failed_are_told_of() -> None:
     found = checkpoints_in({"counts": counts, "latest": {"completed": None}, "history": [failed]})
     assert (found.completed, found.failed, found.not_begun) == (0, 1, 5)
     assert found.why_failed == "Checkpoint expired before completing."
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Flink's pages after a restart: no job is known."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_a_job_that_flink_has_forgotten_is_one_sentence() -> None:
+    with HTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(FlinkAway, match="knows nothing of /jobs/abc any more"):
+            ask(f"127.0.0.1:{server.server_port}", "/jobs/abc")
+        thread.join()
