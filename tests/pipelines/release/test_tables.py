@@ -1,6 +1,7 @@
 """Each table held to a recount in DuckDB that was written from its definition, and to an example worked by hand."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 import duckdb
@@ -170,7 +171,7 @@ def atoms(ledger: pl.DataFrame) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def database(ledger: pl.DataFrame) -> Database:
+def database(ledger: pl.DataFrame) -> Iterator[Database]:
     """Stock and flows as small suppliers report them: to the end of 2025, from where their stock stands still."""
     names = [(one.source_id, group_of()[one.source_id], one.size_class != "SMALL") for one in sources().values()]
     known = pl.DataFrame(names, schema=["source_id", "own", "large"], orient="row")
@@ -187,7 +188,8 @@ def database(ledger: pl.DataFrame) -> Database:
         CREATE VIEW flows AS SELECT * FROM named
             WHERE measure NOT IN ('meters', 'mode_disagreements') AND (large OR quarter <= '2025Q4');
     """)
-    return connection
+    yield connection
+    connection.close()
 
 
 def table_of(name: str) -> Table:
