@@ -236,7 +236,9 @@ class Store:
     @contextmanager
     def _reading(self) -> Generator[sa.Connection]:
         if self._joint is not None:
-            yield self._joint
+            # What may not be read must not end the transaction that it is read in.
+            with self._backend.part(self._joint):
+                yield self._joint
             return
         if not self._backend.exists():
             raise self._no_run_yet()

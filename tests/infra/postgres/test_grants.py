@@ -172,3 +172,12 @@ def test_the_release_makes_and_exports_releases_and_nobody_changes_one(
     assert again == made.files
     with pytest.raises(NotAllowed):
         open_store(as_user(postgres_url, "pipeline_login")).vintage_figures(made.name)
+
+
+def test_a_run_of_the_pipeline_alone_is_kept_whole_though_it_may_publish_nothing(store: Store) -> None:
+    with store.together():
+        drafted(store)
+        said = _publish(store)
+    assert said.startswith("No draft was published: the name that the store was opened with may not")
+    assert store.current_run().run_id == "first"
+    assert store.cells().height == 2
