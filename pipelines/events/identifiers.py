@@ -1,7 +1,7 @@
 """The identifiers of a block as numbers: uuids as halves, and the check digits of meter points.
 
 Check digits: the MPAN core's is a weighted sum modulo 11 modulo 10, the MPRN's last two digits are a weighted sum
-modulo 11 (docs/glossary.md gives both with their sources).
+modulo 11 (docs/glossary.md says which digits these are).
 """
 
 from typing import Final

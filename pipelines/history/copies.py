@@ -117,7 +117,7 @@ def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
     if value is not None and symbols is not None:
         return symbols[value]
     if value is not None and columns.is_date(field["type"]):
-        # A day may lie beyond the years that Python knows.
+        # A day may lie beyond the years that Python's dates can hold.
         return str(np.datetime64(value, "D"))
     return value
 

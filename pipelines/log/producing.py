@@ -84,8 +84,8 @@ class Producer:
         try:
             producer.close(timeout=0)
         except ERRORS.KafkaTimeoutError:
-            # Even without a timeout it waits for messages in flight until its sender gives them up.
-            producer._sender.force_close()  # noqa: SLF001 - there is no other door
+            # Even with a timeout of 0 it waits for messages in flight until its sender gives them up.
+            producer._sender.force_close()  # noqa: SLF001 - there is no other way
             producer.close(timeout=CLOSING_SECONDS)
 
     def _made(self) -> Any:

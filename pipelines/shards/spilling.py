@@ -1,4 +1,4 @@
-"""Events spilled by shard: one Arrow file a spill, one compressed record batch a shard, read back by batch.
+"""Events spilled by shard: one Arrow file per spill, one compressed record batch per shard, read back by batch.
 
 Elements between Beam steps are `Segment`s, each a path and a position, since DirectRunner keeps everything that it
 shuffles in memory. Paths may be on any Beam filesystem.

@@ -34,7 +34,7 @@ class Body(NamedTuple):
 
 
 class End(Enum):
-    """How the reading of a body ended: at its last byte, within a sound record, or where no record can be."""
+    """How the reading of a body ended: at its last byte, within a sound record, or where no record can follow."""
 
     FILLED = auto()
     RAN_OUT = auto()

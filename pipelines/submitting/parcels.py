@@ -1,4 +1,4 @@
-"""Turns event files into messages of the log: containers of up to 1,000 events, or one event a message.
+"""Turns event files into messages of the log: containers of up to 1,000 events, or one event per message.
 
 A small Avro block is put under a new header as it is, compressed or not, without being read. A larger or damaged one is
 cut between its records. What cannot be read is not sent, and is counted.
