@@ -1,6 +1,6 @@
-"""The bounded driver: plans files, runs the flow on a Beam runner, checks the balance, hands over what to keep.
+"""The driver of a bounded run: runs the flow over a plan on a Beam runner and returns the counts with their balance.
 
-`count` knows no store; `run` and `verify` on the command line decide what becomes of its answer.
+`count` does not use a store; `run` and `verify` on the command line decide what happens to its answer.
 """
 
 import shutil
@@ -29,7 +29,7 @@ from pipelines.source.kafka import LogPlan
 from pipelines.steps.progress import Progress, progress
 from pipelines.steps.settings import Settings
 
-# One shard holds some ten thousand meters, and a meter has some ten events.
+# A shard of this size holds some ten thousand meters with some ten events each.
 EVENTS_A_SHARD: Final = 100_000
 POLL_SECONDS: Final = 0.5
 
@@ -41,7 +41,7 @@ Show = Callable[[Progress], None]
 class How:
     """How to run: folder for keys and work, shard count (None: by the events), as-at in milliseconds, Beam options.
 
-    With `snapshot`, a folder that is made, the shards' histories are left in it.
+    With `snapshot`, a folder that the run makes, the shards' histories are kept in it.
     """
 
     home: Path
@@ -53,9 +53,9 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that a bounded run finds out, in the columns of the ledger tables, and whether it balances.
+    """The results of a bounded run in the columns of the ledger tables, and their balance.
 
-    `shards` is the number of shards that it was counted in, `synthetic` whether all input says that it is synthetic.
+    `shards` is the number of shards used, `synthetic` whether all input is marked as synthetic.
     """
 
     cells: pl.DataFrame
@@ -68,7 +68,7 @@ class Answer:
 
 
 def count(plan: Plan | LogPlan, key: Key, how: How, show: Show) -> Answer:
-    """The exact cells of all planned events, with intake, quarantine and warnings.
+    """Returns the exact cells of all planned events, with intake, quarantine, warnings and balance.
 
     Raises what `local/running.py` raises: OptionsError, CountTooLarge, PipelineError.
     """
@@ -98,7 +98,7 @@ def _build(pipeline: beam.Pipeline, plan: Plan | LogPlan, settings: Settings) ->
 
 
 def _hand_over(work: Path, folder: Path) -> None:
-    """What a snapshot needs of the work folder lies in its own."""
+    """Moves the shards' histories from the work folder to the folder of the snapshot."""
     folder.mkdir(parents=True)
     for path in work.glob("shard-*"):
         shutil.move(path, folder / path.name)
@@ -124,7 +124,7 @@ def _shown(work: str, show: Show) -> Iterator[None]:
 
 
 def keep(result: Outcome | Counted, folder: str) -> None:
-    """Writes the frames of a result where the driver finds them."""
+    """Writes the frames of a result to a folder, where the driver finds them."""
     for field in fields(result):
         getattr(result, field.name).write_ipc(f"{folder}/{type(result).__name__}-{field.name}.arrow")
 

@@ -1,6 +1,6 @@
-"""The way of the data, from planned packets to counted cells. Start here.
+"""The flow of the data, from planned packets to counted cells. Start here.
 
-Each line is one step; the pure function behind it lies in the module named in the comment.
+Each line is one step; the pure function behind it is in the module named in the comment.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from pipelines.steps.validate_blocks import ValidateBlocks
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What comes out of the flow: one outcome of reading and validation, and one count of the meters, if any."""
+    """The results of the flow: one outcome of reading and validation, and one count of the meters, if any."""
 
     outcome: PCollection[Outcome]
     counted: PCollection[Counted]
 
 
 def flow(packets: PCollection[Packet] | PCollection[LogPacket], settings: Settings) -> Results:
-    """The whole way: read, validate, shard, fold, add."""
+    """Builds the whole flow: read, validate, shard, fold, add."""
     read: Any = (
         packets
         | "Spread the packets" >> beam.Reshuffle()

@@ -20,11 +20,11 @@ STATUSES: Final = ("accepted", "duplicate", "superseded", "pending", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a history amounts to.
+    """The counts of a history, or the difference between two.
 
     `cells`: `text`, `key`, `value`. `intake`: `source`, `status`, `records`. `rejections`: `source`, `record`,
-    `reason`, `records` (rejected by the history rules). Sources and records are codes; all counts are signed
-    in a difference.
+    `reason`, `records` (rejected by the history rules). Sources and records are codes; in a difference, counts may be
+    negative.
     """
 
     cells: pl.DataFrame
@@ -32,11 +32,11 @@ class Counted:
     rejections: pl.DataFrame
 
     def minus(self, other: "Counted") -> "Counted":
-        """The difference, without what comes to 0."""
+        """Returns the difference, zeros removed."""
         return added([self, other.negative()])
 
     def negative(self) -> "Counted":
-        """The same with every count negated."""
+        """Returns the same counts, all negated."""
         records = -pl.col("records")
         return Counted(
             self.cells.with_columns(value=-pl.col("value")),
@@ -47,14 +47,14 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A new history and the deltas to what was counted before."""
+    """A new history, and the changes in what was counted before."""
 
     history: pl.DataFrame
     deltas: Counted
 
 
 def added(parts: list[Counted]) -> Counted:
-    """The sum of counts."""
+    """Returns the sum of several counts, zeros removed."""
     return Counted(
         summed(pl.concat([empty_cells(), *(part.cells for part in parts)])),
         _records(pl.concat([_EMPTY.intake, *(part.intake for part in parts)])),
@@ -75,7 +75,7 @@ _EMPTY: Final = Counted(
 
 
 def recount(history: pl.DataFrame) -> Counted:
-    """Everything that a history counts: rules 1 to 6 of the design. Additive over meters."""
+    """Counts everything in a history by rules 1 to 6 of the design. The result is additive over meters."""
     lost = copies.losers(history)
     standing_copies = history.filter(~lost) if lost.any() else history
     roles = corrections.judge(standing_copies)
@@ -98,7 +98,7 @@ def recount(history: pl.DataFrame) -> Counted:
             history.filter(lost).select("source", "record", "copies", reused),
         ]
     )
-    # An heir's amendment counts as its predecessor's event: in its cells, not in its intake.
+    # An heir's amendment counts in its predecessor's cells, but in the heir's own intake.
     owned = standing_copies.with_columns(roles.owner.alias("source"))
     stands = owned if roles.stands.all() else owned.filter(pl.Series(roles.stands))
     return Counted(cells_of(stands), _intake(judged), _rejections(judged))
@@ -119,10 +119,10 @@ def _rejections(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def fold(history: pl.DataFrame, arrived: pl.DataFrame) -> Fold:
-    """The history with more rows in it, and the change in everything counted.
+    """Returns the history with the arrived rows added, and the change in everything counted.
 
-    Both are frames of history rows (see `history/copies.py`); `arrived` may repeat what is there or itself. `history`
-    must hold all rows of every meter that `arrived` has; rows of other meters change no count and only take time.
+    Both are frames of history rows (see `history/copies.py`); `arrived` may repeat rows of the history or its own.
+    `history` must hold all rows of every meter in `arrived`; rows of other meters change no count and only take time.
     """
     if not history.height:
         whole = copies.distinct(arrived)

@@ -15,11 +15,11 @@ KEY_BYTES: Final = 32
 
 
 class KeyMissing(Exception):
-    """A key cannot be read; the message is one sentence."""
+    """A key is empty, or cannot be read or made; the message is one sentence."""
 
 
 class KeyChangedError(RuntimeError):
-    """A worker finds another pseudonym key than the run began with."""
+    """A worker found another pseudonym key than the one the run began with."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,7 +30,7 @@ class Key:
 
     @property
     def key_id(self) -> str:
-        """A name for the key that does not disclose it: 12 hexadecimal digits."""
+        """The key's id, which does not disclose it: 12 hexadecimal digits."""
         return hashlib.blake2b(self.secret, digest_size=6, person=b"key-id").hexdigest()
 
     def __repr__(self) -> str:
@@ -39,7 +39,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a key is for: its word in sentences, the names of its settings and file, and the tag of its digest."""
+    """The purpose of a key: its word in sentences, the names of its settings and file, and the tag of its digest."""
 
     word: str
     setting: str
@@ -67,7 +67,7 @@ SIGNING: Final = Purpose("signing", "signing_key", b"signing")
 
 
 def key_from_text(text: str, purpose: Purpose = PSEUDONYM) -> Key:
-    """The key that a setting or a key file holds: any text, white space at the ends ignored. Raises KeyMissing."""
+    """Returns the key made from the text of a setting or key file, outer white space ignored. Raises KeyMissing."""
     stripped = text.strip().encode()
     if not stripped:
         raise KeyMissing(
@@ -77,9 +77,9 @@ def key_from_text(text: str, purpose: Purpose = PSEUDONYM) -> Key:
 
 
 def load_key(environment: Environment, purpose: Purpose = PSEUDONYM) -> tuple[Key, str]:
-    """The key and a sentence that says where it comes from; makes one under the home folder if none is set.
+    """Returns the key and a sentence that says where it comes from; makes one under the home folder if none is set.
 
-    Raises KeyMissing if a key file cannot be read or the key is empty.
+    Raises KeyMissing if a key file cannot be read or made, or the key is empty.
     """
     named = purpose.word.capitalize()
     text: SecretStr | None = getattr(environment, purpose.setting)
@@ -96,7 +96,10 @@ def load_key(environment: Environment, purpose: Purpose = PSEUDONYM) -> tuple[Ke
 
 
 def worker_key_file(environment: Environment, path: Path) -> Path:
-    """A file with the pseudonym key for workers without our environment: `path`, if the key is in no file yet."""
+    """Returns a file with the pseudonym key, for workers without our environment.
+
+    Writes the key to `path` if it is in no file yet.
+    """
     if environment.pseudonym_key is not None:
         write_privately(path, environment.pseudonym_key.get_secret_value())
         return path
@@ -104,7 +107,7 @@ def worker_key_file(environment: Environment, path: Path) -> Path:
 
 
 def key_from_file(path: Path, purpose: Purpose = PSEUDONYM) -> Key:
-    """The key that a file holds. Raises KeyMissing."""
+    """Returns the key that a file holds. Raises KeyMissing if the file cannot be read or is empty."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -113,7 +116,7 @@ def key_from_file(path: Path, purpose: Purpose = PSEUDONYM) -> Key:
 
 
 def _make(path: Path, purpose: Purpose) -> None:
-    """Makes a random key, whole at once: of two runs that start together, both keep the first one's key."""
+    """Makes a key file with a random key in one step: of two runs that start together, both use the first one's key."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         write_privately(part, secrets.token_hex(KEY_BYTES))

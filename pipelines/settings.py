@@ -1,4 +1,4 @@
-"""What the environment sets: where the program keeps its own files, and its secret keys."""
+"""Settings from the environment: the folder of the program's own files, and its secret keys."""
 
 import os
 from pathlib import Path
@@ -9,19 +9,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _absolute(path: Path) -> Path:
-    """The path means the same in every working folder; `~` at its beginning is the home folder, where there is one."""
+    """Returns the absolute path, valid in every working folder; expands a leading `~` if there is a home folder."""
     try:
         return path.expanduser().absolute()
     except RuntimeError:
         return path.absolute()
 
 
-# Whoever the path is handed to, such as a worker, may work in another folder.
+# Absolute, since a process that receives the path, such as a worker, may run in another folder.
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class Environment(BaseSettings):
-    """Settings by their names: ROLLOUT_HOME, and for each key such as ROLLOUT_PSEUDONYM_KEY its text or its _FILE."""
+    """The settings: ROLLOUT_HOME and, for each key, its text (such as ROLLOUT_PSEUDONYM_KEY) or its file (_FILE)."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_")
 
@@ -35,7 +35,7 @@ class Environment(BaseSettings):
 
 
 def write_privately(path: Path, text: str) -> None:
-    """The file holds the text and is readable by its owner only."""
+    """Writes the text to a file; a new file is readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -1,1 +1,1 @@
-"""Rows and columns that events are handled in: blocks, identifiers, outcomes, quarantine, conservation, times."""
+"""Rows and columns of events: blocks, identifiers, outcomes, quarantine, conservation and times."""

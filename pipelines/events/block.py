@@ -1,4 +1,4 @@
-"""A block: up to 100,000 events of one record type as columns, with where each row came from."""
+"""A block: up to 100,000 events of one record type as columns, with the origin of each row."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ BLOCK_ROWS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A file or a topic's partition that rows came from: its path, its owner and, if a file says so, when it came."""
+    """The file or topic partition that rows came from: its path, its owner and, if a file states it, when received."""
 
     path: str
     owner: str
@@ -23,7 +23,8 @@ class Block:
 
     `frame` has the record's fields as they were on the wire (codes for enums, milliseconds, days) and two columns of
     provenance: `origin` (UInt32, a position in `origins`) and `row` (Int64, the row in that file or message, from 0).
-    Rows from Kafka also have `offset` and `received_at` (Int64): the message's, and the broker's time in milliseconds.
+    Rows from Kafka also have `offset` and `received_at` (Int64): the message's offset, and the broker's time in
+    milliseconds.
     """
 
     record: str
@@ -33,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Records that could not be used before validation; `records` is None where nobody can tell how many."""
+    """Records that were lost before validation; `records` is None if their number is unknown."""
 
     owner: str
     record: str
@@ -43,7 +44,10 @@ class Loss:
 
 
 def provenance(origins: tuple[Origin, ...], rows: pl.DataFrame) -> pl.Series:
-    """Where each row lies in the log, as text. `rows` has the columns of provenance of a block."""
+    """Returns the place of each row as text: the path (in the log, with the message's offset) and the row.
+
+    `rows` has a block's columns of provenance.
+    """
     paths = pl.Series([origin.path for origin in origins], dtype=pl.String).gather(rows["origin"])
     if "offset" in rows.columns:
         paths = paths + "/" + rows["offset"].cast(pl.String)

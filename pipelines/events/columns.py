@@ -1,10 +1,9 @@
-"""The columns of an event frame: what every step after validation works on.
+"""The columns of an event frame, on which every step after validation works.
 
-One frame holds events of any record type: the envelope in compact form, then the union of
-all records' fields (null where a record has no such field). Enum values are codes, that is
-positions in the record's own list of symbols. Ids are pairs of unsigned 64-bit halves, so
-that they sort as the lower-case uuids they came from. The raw meter point id is not here:
-`meter_a` and `meter_b` are the halves of its keyed digest (see `pseudonym.py`).
+One frame holds events of any record type: the envelope in compact form, then the union of all records' fields (null
+where a record has no such field). Enum values are codes, that is positions in the record's own list of symbols. Ids are
+pairs of unsigned 64-bit halves, so that they sort as the lower-case uuids they came from. The raw meter point id is not
+here: `meter_a` and `meter_b` are the halves of its keyed digest (see `pseudonym.py`).
 """
 
 import functools
@@ -32,7 +31,7 @@ ENVELOPE: Final[dict[str, type[pl.DataType]]] = {
     "event_b": pl.UInt64,
     "corrects_a": pl.UInt64,
     "corrects_b": pl.UInt64,
-    # A `corrects` that is no lower-case uuid names nothing, but it is part of the content.
+    # A `corrects` that is not a lower-case uuid names no event, but it is part of the content.
     "corrects_text": pl.String,
     "effective_at": pl.Int64,
     "reported_at": pl.Int64,
@@ -51,26 +50,26 @@ IDENTITY: Final = ("meter_a", "meter_b", "event_a", "event_b", "source")
 
 
 def plain_type(avro_type: Any) -> Any:
-    """The Avro type inside a union with null, else the type itself."""
+    """Returns the Avro type inside a union with null, or the type itself."""
     if isinstance(avro_type, list):
         return next(branch for branch in avro_type if branch != "null")
     return avro_type
 
 
 def symbols(avro_type: Any) -> tuple[str, ...] | None:
-    """The symbols of an enum (also of null or enum), None for other types."""
+    """Returns the symbols of an enum (also of a union of null and an enum), or None for other types."""
     inner = plain_type(avro_type)
     return tuple(inner["symbols"]) if isinstance(inner, dict) and inner["type"] == "enum" else None
 
 
 def is_date(avro_type: Any) -> bool:
-    """Whether values are days since 1970."""
+    """Whether values of a type are dates, in days since 1970."""
     inner = plain_type(avro_type)
     return isinstance(inner, dict) and inner.get("logicalType") == "date"
 
 
 def stored_type(avro_type: Any) -> type[pl.DataType]:
-    """The Polars type in which a field of an Avro type is kept."""
+    """Returns the Polars type in which a field of an Avro type is kept."""
     inner = plain_type(avro_type)
     name = inner["type"] if isinstance(inner, dict) else inner
     return {
@@ -84,14 +83,14 @@ def stored_type(avro_type: Any) -> type[pl.DataType]:
 
 @functools.cache
 def content_types(record: str) -> dict[str, type[pl.DataType]]:
-    """Fields of a record beyond the envelope, with their stored types, in wire order."""
+    """Returns the fields of a record beyond the envelope, with their stored types, in wire order."""
     fields = registry.current()[record].schema["fields"]
     return {f["name"]: stored_type(f["type"]) for f in fields if f["name"] not in ENVELOPE_FIELDS}
 
 
 @functools.cache
 def field_symbols(record: str) -> dict[str, tuple[str, ...]]:
-    """The symbols of every enum field of a record's current schema."""
+    """Returns the symbols of every enum field of a record's current schema."""
     fields = registry.current()[record].schema["fields"]
     found = {field["name"]: symbols(field["type"]) for field in fields}
     return {name: values for name, values in found.items() if values is not None}
@@ -99,12 +98,12 @@ def field_symbols(record: str) -> dict[str, tuple[str, ...]]:
 
 @functools.cache
 def event_types() -> dict[str, type[pl.DataType]]:
-    """Every column of an event frame with its type: the envelope, then all records' fields."""
+    """Returns every column of an event frame with its type: the envelope, then all records' fields."""
     return one_type_each([ENVELOPE, *map(content_types, RECORDS)])
 
 
 def one_type_each(lists: Iterable[Mapping[str, type[pl.DataType]]]) -> dict[str, type[pl.DataType]]:
-    """The columns of several lists in one. Raises ValueError if two give a column different types."""
+    """Returns the columns of several lists as one. Raises ValueError if two give a column different types."""
     columns: dict[str, type[pl.DataType]] = {}
     for types in lists:
         for name, dtype in types.items():
@@ -116,7 +115,7 @@ def one_type_each(lists: Iterable[Mapping[str, type[pl.DataType]]]) -> dict[str,
 
 
 def as_events(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with exactly the columns of an event frame, null where it lacks one."""
+    """Returns the frame with exactly the columns of an event frame, null if a column is missing."""
     return frame.select(
         pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in event_types().items()
@@ -124,5 +123,5 @@ def as_events(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def empty_events() -> pl.DataFrame:
-    """An event frame without rows."""
+    """Returns an event frame without rows."""
     return pl.DataFrame(schema=event_types())

@@ -1,4 +1,4 @@
-"""Rule 7: for every owner, what was received is what was accepted, duplicate, superseded, pending or rejected."""
+"""Rule 7: for every owner, received records equal those accepted, duplicate, superseded, pending or rejected."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,20 @@ from schemas.codes import INTAKE_STATUSES
 
 
 class BalanceBroken(RuntimeError):
-    """Some records were lost or counted twice: our fault, and the run must not be kept."""
+    """Some records were lost or counted twice: a fault of the program, so the run must not be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One row an owner: owner, a column for each status, and `difference`, received less all the others."""
+    """The balance of every owner: one row each, with `owner`, a column for each status, and `difference`.
+
+    `difference` is the number received less all the others; records of status unknown are not in it.
+    """
 
     table: pl.DataFrame
 
     def check(self) -> None:
-        """Raises BalanceBroken and names the owners for whom the balance does not hold."""
+        """Raises BalanceBroken, with the owners' names, unless the balance holds for every owner."""
         broken = self.table.filter(pl.col("difference") != 0)
         if broken.height:
             owners = ", ".join(f"{owner} by {by}" for owner, by in broken.select("owner", "difference").iter_rows())
@@ -26,7 +29,7 @@ class Balance:
 
 
 def balance_of(intake: pl.DataFrame) -> Balance:
-    """The balance of an intake (owner, status, records)."""
+    """Returns the balance of an intake (owner, status, records)."""
     by_status = [
         pl.col("records").filter(pl.col("status") == status).sum().alias(status)
         for status in (*INTAKE_STATUSES, "unknown")

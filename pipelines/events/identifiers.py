@@ -1,7 +1,7 @@
-"""Ids as numbers, a block at a time: uuids as halves, check digits of meter points, distributor ids.
+"""The identifiers of a block as numbers: uuids as halves, and the check digits of meter points.
 
-Check digits: the MPAN core's is a weighted sum modulo 11 modulo 10, the MPRN's last two
-digits are a weighted sum modulo 11 (docs/glossary.md gives both with their sources).
+Check digits: the MPAN core's is a weighted sum modulo 11 modulo 10, the MPRN's last two digits are a weighted sum
+modulo 11 (docs/glossary.md says which digits these are).
 """
 
 from typing import Final
@@ -23,7 +23,7 @@ Halves = npt.NDArray[np.uint64]
 
 
 def _byte_of_hex_pair() -> npt.NDArray[np.uint16]:
-    """For every two characters (as a little-endian 16-bit number) the byte they write, or _NO_BYTE."""
+    """Returns, for every two characters (as a little-endian 16-bit number), the byte they write, or _NO_BYTE."""
     table = np.full(1 << 16, _NO_BYTE, dtype=np.uint16)
     for high, first in enumerate(b"0123456789abcdef"):
         for low, second in enumerate(b"0123456789abcdef"):
@@ -35,13 +35,13 @@ _HEX: Final = _byte_of_hex_pair()
 
 
 def byte_matrix(texts: pl.Series, width: int) -> Bytes:
-    """The bytes of texts that are all `width` bytes long, as an array of shape (len(texts), width)."""
+    """Returns the bytes of texts that are all `width` bytes long, as an array of shape (len(texts), width)."""
     joined = texts.str.join("")[0] or ""
     return np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, width)
 
 
 def uuid_halves(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """High and low half of each lower-case uuid as UInt64; null for anything else."""
+    """Returns the high and low half of each lower-case uuid as UInt64, null for any other text."""
     fits = (texts.str.len_bytes() == UUID_LENGTH).fill_null(value=False).to_numpy()
     matrix = byte_matrix(texts.filter(pl.Series(fits)), UUID_LENGTH)
     digits = np.empty((len(matrix), 32), dtype=np.uint8)
@@ -56,7 +56,7 @@ def uuid_halves(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _spread(values: Halves, where: npt.NDArray[np.bool_]) -> pl.Series:
-    """Values put at the true places of a mask, null elsewhere."""
+    """Returns a series with the values where the mask is true, null elsewhere."""
     out = np.zeros(len(where), dtype=np.uint64)
     out[where] = values
     series = pl.Series(out)
@@ -64,7 +64,7 @@ def _spread(values: Halves, where: npt.NDArray[np.bool_]) -> pl.Series:
 
 
 def uuid_texts(high: pl.Series, low: pl.Series) -> pl.Series:
-    """The lower-case uuids of two halves; null where a half is null."""
+    """Returns the lower-case uuids of two halves, null where a half is null."""
     texts = [
         None if a is None or b is None else _hyphenated(f"{a:016x}{b:016x}")
         for a, b in zip(high.to_list(), low.to_list(), strict=True)
@@ -77,7 +77,7 @@ def _hyphenated(digits: str) -> str:
 
 
 def meter_point_format_ok(points: pl.Series, electricity: pl.Series) -> pl.Series:
-    """Whether each is an MPAN core (electricity: 13 digits) or an MPRN (gas: 6 to 10 digits)."""
+    """Whether each has the form of an MPAN core (electricity: 13 digits) or an MPRN (gas: 6 to 10 digits)."""
     return pl.select(
         pl.when(electricity)
         .then(points.str.contains(r"^[0-9]{13}$"))

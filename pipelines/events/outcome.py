@@ -1,4 +1,4 @@
-"""What validation made of the records: counts by owner, quarantine rows and warnings, put together over blocks."""
+"""The outcome of validation: counts by owner, quarantine rows and warnings, added up over blocks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Outcome:
     """The outcome of validation for some records, before they are counted.
 
     `intake`: owner, status, records. `quarantined`: see `quarantine.ROW_TYPES`. `warnings`: owner, record_type,
-    reason_code, records. `unmarked`: owner, messages of the log that do not say that they are synthetic.
+    reason_code, records. `unmarked`: owner, messages (those of the log that are not marked as synthetic).
     """
 
     intake: pl.DataFrame
@@ -30,7 +30,7 @@ class Outcome:
 
     @classmethod
     def of(cls, parts: Iterable["Outcome"]) -> "Outcome":
-        """Several outcomes as one, counts added up."""
+        """Returns several outcomes as one, counts added up."""
         listed = list(parts)
         return cls(
             _added([pl.DataFrame(schema=INTAKE_TYPES), *(part.intake for part in listed)]),
@@ -46,9 +46,9 @@ def _added(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def of_losses(losses: Sequence[Loss], unmarked: Mapping[str, int] | None = None) -> Outcome:
-    """The outcome of losses: received and rejected where their number is known, else counted as unknown.
+    """Returns the outcome of losses: received and rejected if their number is known, else counted as unknown.
 
-    `unmarked` is the number of messages of each owner that do not say that they are synthetic.
+    `unmarked` is the number of messages of each owner that are not marked as synthetic.
     """
     rows = []
     for loss in losses:

@@ -1,4 +1,4 @@
-"""Quarantine rows: who sent what was turned away, why, and where it lies in the log. Never the record itself."""
+"""Quarantine rows: the owner of a rejected record, the reasons, and where it lies. Never the record itself."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -21,7 +21,7 @@ ROW_TYPES: Final = {
 
 
 def rows_of(block: Block, reasons: pl.DataFrame) -> pl.DataFrame:
-    """A quarantine row for each rejected row of a block (`reasons`: row, reason_code)."""
+    """Returns a quarantine row for each rejected row of a block (`reasons`: row, reason_code)."""
     places = block.frame.select(cs.by_name("origin", "row", "offset", require_all=False))[reasons["row"]]
     owners = pl.Series([origin.owner for origin in block.origins], dtype=pl.String)
     return pl.DataFrame(
@@ -36,13 +36,13 @@ def rows_of(block: Block, reasons: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_losses(losses: Iterable[Loss]) -> pl.DataFrame:
-    """A quarantine row for each loss; where nobody can tell how many records are lost, `rows` is 0."""
+    """Returns a quarantine row for each loss; `rows` is 0 if the number of lost records is unknown."""
     rows = [(loss.owner, loss.record, loss.reason, loss.provenance, loss.records or 0) for loss in losses]
     return pl.DataFrame(rows, schema=ROW_TYPES, orient="row")
 
 
 def of_rejections(rejections: pl.DataFrame) -> pl.DataFrame:
-    """Quarantine rows, with empty provenance, of what the history rules reject (`fold.Counted.rejections`)."""
+    """Returns quarantine rows, with empty provenance, for `fold.Counted.rejections` (the history rules)."""
     return rejections.select(
         owner=pl.Series(SOURCE_CODES, dtype=pl.String).gather(rejections["source"]),
         record_type=pl.Series(RECORDS, dtype=pl.String).gather(rejections["record"]),
@@ -53,7 +53,7 @@ def of_rejections(rejections: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_sentences(rows: pl.DataFrame) -> pl.DataFrame:
-    """Quarantine rows in the columns of `ledger_quarantine`, each with the sentences of its reasons."""
+    """Returns quarantine rows in the columns of `ledger_quarantine`, each with the sentences of its reasons."""
     codes = rows["reason_code"].unique().to_list()
     sentences = pl.DataFrame(
         {"reason_code": codes, "sentence": [sentence(code) for code in codes]},

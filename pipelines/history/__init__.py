@@ -1,4 +1,4 @@
 """The meter history: copies and corrections resolved, events put in order and walked.
 
-Nothing here knows Beam, a clock or a store.
+Nothing here depends on Beam, a clock or a store.
 """

@@ -1,4 +1,4 @@
-"""Rule 1: what is one event. Copies of equal content are one; of copies that differ, the earliest stands.
+"""Rule 1: copies with equal content are one event; of copies that differ, the earliest reported stands.
 
 A history row is a row of an event frame with `copies` (UInt32), the number of times that its content was received.
 """
@@ -20,9 +20,9 @@ _MIX: Final = tuple(np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2A
 
 
 def mixed(frame: pl.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
-    """One 64-bit number a row from columns of numbers: equal for equal rows, seldom equal for others.
+    """Returns one 64-bit hash for each row of some numeric columns: equal for equal rows, seldom equal for others.
 
-    It only finds candidates quickly; whoever uses it compares the columns themselves afterwards.
+    It only finds candidates quickly; callers compare the columns themselves afterwards.
     """
     out = np.zeros(frame.height, dtype=np.uint64)
     for place, name in enumerate(names):
@@ -33,7 +33,7 @@ def mixed(frame: pl.DataFrame, names: tuple[str, ...]) -> npt.NDArray[np.uint64]
 
 
 def repeated(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Which keys occur more than once."""
+    """Returns a mask of the keys that occur more than once."""
     order = np.argsort(keys)
     ordered = keys[order]
     same = ordered[1:] == ordered[:-1]
@@ -44,22 +44,22 @@ def repeated(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
 
 
 def empty_history() -> pl.DataFrame:
-    """A history without rows."""
+    """Returns a history without rows."""
     return with_copies(columns.empty_events())
 
 
 def with_copies(events: pl.DataFrame) -> pl.DataFrame:
-    """An event frame as history rows: each stands for one copy."""
+    """Returns an event frame as history rows, each of one copy."""
     return events.with_columns(copies=pl.lit(1, pl.UInt32))
 
 
 def meters_of(events: pl.DataFrame) -> pl.DataFrame:
-    """The distinct meters (`meter_a`, `meter_b`) of events."""
+    """Returns the distinct meters (`meter_a`, `meter_b`) of events."""
     return events.select("meter_a", "meter_b").unique()
 
 
 def distinct(events: pl.DataFrame) -> pl.DataFrame:
-    """Event frame with `copies` in, the same with one row for each identity and content, copies added up."""
+    """Returns history rows with one row for each identity and content, copies added up."""
     again = pl.Series(repeated(mixed(events, columns.IDENTITY)))
     if not again.any():
         return events
@@ -69,7 +69,10 @@ def distinct(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def losers(events: pl.DataFrame) -> pl.Series:
-    """Which rows of a distinct frame lose to another copy with the same identity (EVENT_ID_REUSED)."""
+    """Returns a mask of the rows that lose to another copy with the same identity (EVENT_ID_REUSED).
+
+    `events` is a distinct frame.
+    """
     again = repeated(mixed(events, columns.IDENTITY))
     lost = np.zeros(events.height, dtype=bool)
     if again.any():
@@ -81,7 +84,7 @@ def losers(events: pl.DataFrame) -> pl.Series:
 
 
 def _with_text_where_needed(rivals: pl.DataFrame) -> pl.DataFrame:
-    """The rivals with `text`: their canonical content, written out only where `reported_at` does not decide."""
+    """Returns the rivals with `text`: their canonical content if `reported_at` leaves a tie, else empty."""
     tied = pl.len().over([*columns.IDENTITY, "reported_at"]) > 1
     rivals = rivals.with_columns(tied=tied)
     texts = [canonical(row) if row["tied"] else "" for row in rivals.iter_rows(named=True)]
@@ -89,7 +92,10 @@ def _with_text_where_needed(rivals: pl.DataFrame) -> pl.DataFrame:
 
 
 def canonical(row: Mapping[str, Any]) -> str:
-    """The content of one row of an event frame as canonical JSON: sorted keys, no spaces, milliseconds, ISO dates."""
+    """Returns an event row's content as canonical JSON: sorted keys, no spaces, milliseconds, ISO dates.
+
+    The meter point is not part of it.
+    """
     record = RECORDS[row["record"]]
     fields = {field["name"]: _plain(row, record, field) for field in current()[record].schema["fields"]}
     del fields["meter_point_id"]
@@ -97,7 +103,7 @@ def canonical(row: Mapping[str, Any]) -> str:
 
 
 def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
-    """The value of a field as it goes into JSON."""
+    """Returns the value of a field in the form that JSON holds."""
     name = field["name"]
     named = {
         "event_id": lambda: _uuid(row["event_a"], row["event_b"]),
@@ -111,7 +117,7 @@ def _plain(row: Mapping[str, Any], record: str, field: dict[str, Any]) -> Any:
     if value is not None and symbols is not None:
         return symbols[value]
     if value is not None and columns.is_date(field["type"]):
-        # A day may lie beyond the years that Python knows.
+        # A day may lie beyond the years that Python's dates can hold.
         return str(np.datetime64(value, "D"))
     return value
 

@@ -1,7 +1,7 @@
-"""Rule 2: amendments and withdrawals find their root, and the newest of each root takes effect.
+"""Rule 2: amendments and withdrawals are traced to their root, and the newest of each root takes effect.
 
-Everything is worked out among the rows that take part (corrections and what they name), a
-few in a hundred; `Roles` then speaks of all rows.
+The work is done on the rows that take part (corrections and the rows they name), a few in a hundred; `Roles` then
+covers all rows.
 """
 
 import functools
@@ -33,10 +33,10 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What became of each row of a frame of standing copies; every row is in exactly one mask, `accepted` else.
+    """The role of each row of a frame of standing copies: a row is in at most one of the four masks, else `accepted`.
 
-    An accepted row stands (`stands`) unless it is a winning VOID. `owner` is the source whose event each row is:
-    that of its root where an heir's amendment has won, its own everywhere else.
+    An accepted row stands (`stands`) unless it is a winning VOID. `owner` is the source to which each row's event
+    belongs: that of its root if an heir's amendment has won, otherwise its own.
     """
 
     stands: Mask
@@ -48,12 +48,12 @@ class Roles:
 
     @property
     def accepted(self) -> Mask:
-        """Rows that count as accepted: what stands, and withdrawals in force."""
+        """Rows that count as accepted: those that stand, and withdrawals in force."""
         return ~(self.superseded | self.pending | self.not_owner | self.type_mismatch)
 
 
 def may_correct(corrector: pl.Expr, owner: pl.Expr, reported_at: pl.Expr) -> pl.Expr:
-    """Who may correct whose events: a source its own, and from the day on that it took over a book, its predecessor's.
+    """Whether a source may correct an owner's events: its own, and its predecessor's from the day it took over.
 
     Sources are codes; `reported_at` is that of the correction, in milliseconds.
     """
@@ -65,7 +65,7 @@ def may_correct(corrector: pl.Expr, owner: pl.Expr, reported_at: pl.Expr) -> pl.
 
 @functools.cache
 def _heirs() -> tuple[tuple[int, int, int], ...]:
-    """The codes of every predecessor and heir, and the instant of taking over; once, since every fold asks."""
+    """Returns the codes of all predecessors and heirs, and when the heir took over; cached, since every fold asks."""
     return tuple(
         (SOURCE_CODES.index(one.predecessor), SOURCE_CODES.index(one.heir), local_midnight_ms(one.since))
         for one in inheritances()
@@ -73,7 +73,7 @@ def _heirs() -> tuple[tuple[int, int, int], ...]:
 
 
 def judge(events: pl.DataFrame) -> Roles:
-    """The roles of all rows of an event frame in which every identity stands once."""
+    """Returns the roles of all rows of an event frame in which every identity occurs once."""
     none = np.zeros(events.height, dtype=bool)
     corrections = np.flatnonzero(events["action"].to_numpy() != _NEW)
     if not len(corrections):
@@ -90,7 +90,7 @@ def judge(events: pl.DataFrame) -> Roles:
 
 
 def _targets(events: pl.DataFrame, corrections: Places) -> tuple[Places, Mask, Mask]:
-    """For each row the row it corrects (-1 for none), and which corrections are rejected for owner or type."""
+    """Returns the row that each row corrects (-1 for none), and masks of those rejected for their owner or type."""
     keep = ("record", "source", "reported_at", *_ID)
     naming = events[corrections].select(*keep, *_NAMED[2:], at=pl.Series(corrections))
     naming = naming.filter(pl.col("corrects_a").is_not_null())
@@ -99,7 +99,7 @@ def _targets(events: pl.DataFrame, corrections: Places) -> tuple[Places, Mask, M
     pairs = naming.join(named, left_on=_NAMED, right_on=_ID, suffix="_to")
     allowed = pairs.select(may_correct(pl.col("source"), pl.col("source_to"), pl.col("reported_at"))).to_series()
     foreign = pairs.filter(~allowed)["at"].to_numpy()
-    # Where both the source and one whose book it holds have an event of that id, its own is meant.
+    # If both the source and its predecessor have an event with that id, its own is meant.
     own_first = (pl.col("source") != pl.col("source_to"), "source_to")
     own_pairs = pairs.filter(allowed).sort(own_first).unique("at", keep="first", maintain_order=True)
     target = np.full(events.height, -1, dtype=np.int64)
@@ -112,7 +112,7 @@ def _targets(events: pl.DataFrame, corrections: Places) -> tuple[Places, Mask, M
 
 
 def _roots(target: Places, rejected: Mask, corrections: Places) -> Places:
-    """For each correction the NEW event at the end of its chain; -1 through a missing, rejected or circular link.
+    """Returns the NEW event at the end of each correction's chain; -1 if a link is missing, rejected or circular.
 
     Pointer doubling: after k rounds every pointer has taken 2^k steps, so chains of any length take few rounds.
     """
@@ -126,13 +126,13 @@ def _roots(target: Places, rejected: Mask, corrections: Places) -> Places:
     root = np.full(nowhere, -1, dtype=np.int64)
     is_correction = np.zeros(nowhere + 1, dtype=bool)
     is_correction[corrections] = True
-    # A pointer that still rests on a correction goes round in a circle.
+    # A pointer that still ends at a correction is in a circular chain.
     root[corrections] = np.where((ended == nowhere) | is_correction[ended], -1, ended)
     return root
 
 
 def _winners(events: pl.DataFrame, root: Places, corrections: Places) -> tuple[Places, Mask]:
-    """The newest correction of each root, and all rows that it supersedes: the root and the other corrections."""
+    """Returns the newest correction of each root, and all rows it supersedes: the root and the other corrections."""
     rooted = corrections[root[corrections] >= 0]
     chain = events[rooted].select(
         "reported_at", "event_a", "event_b", "source", at=pl.Series(rooted), root=pl.Series(root[rooted])

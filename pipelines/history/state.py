@@ -15,7 +15,7 @@ from schemas.codes import FUELS, METER_TYPES, OPERATING_MODES, PAYMENT_MODES, SE
 from schemas.geography import region_codes
 
 Keys = npt.NDArray[np.int64]
-# Of a number of 64 bits; the sign is left alone.
+# The bits of a signed 64-bit number without its sign.
 KEY_BITS: Final = 63
 # Set in the state of every meter that is in place.
 PRESENT: Final = 1
@@ -23,7 +23,7 @@ PRESENT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some bits of a key and the words that they stand for; word number n is kept as n + 1."""
+    """Some bits of a key and the words that they stand for; the code n of a word is kept as n + 1."""
 
     shift: int
     bits: int
@@ -35,7 +35,7 @@ class Part:
         return ((1 << self.bits) - 1) << self.shift
 
     def put(self, codes: npt.ArrayLike) -> Keys:
-        """Codes (from 0; -1 for not named) at their place in a key. Raises OverflowError for a code without a word."""
+        """Returns codes (from 0; -1 for not named) at their place in a key. Raises OverflowError if one has no word."""
         numbers = np.asarray(codes, dtype=np.int64)
         codes_end = len(self.words) or (1 << self.bits) - 1
         if numbers.min(initial=-1) < -1 or numbers.max(initial=-1) >= codes_end:
@@ -43,12 +43,15 @@ class Part:
         return (numbers + 1) << self.shift
 
     def get(self, keys: Keys) -> Keys:
-        """The codes (from 0; -1 for not named) in keys."""
+        """Returns the codes (from 0; -1 for not named) in keys."""
         return ((keys >> self.shift) & ((1 << self.bits) - 1)) - 1
 
 
 def laid_out(start: int, lists: Mapping[str, tuple[str, ...]], room: Mapping[str, int]) -> dict[str, Part]:
-    """A part for each list of words, one above the other from bit `start`; `room` gives some a least width in bits."""
+    """Returns a part for each list of words, one above the other from bit `start`. Raises OverflowError.
+
+    `room` sets a least width in bits for some of them.
+    """
     parts: dict[str, Part] = {}
     for name, words in lists.items():
         bits = max(len(words).bit_length(), room.get(name, 0))
@@ -68,7 +71,7 @@ _WORDS: Final = {
     "operating_mode": OPERATING_MODES,
     "payment_mode": PAYMENT_MODES,
 }
-# A new supplier need not move what lies above.
+# Room for new suppliers, so that they do not move the parts above.
 _ROOM: Final = {"source_id": 10}
 PARTS: Final[Mapping[str, Part]] = laid_out(PRESENT.bit_length(), _WORDS, _ROOM)
 STATE_BITS: Final = max(part.shift + part.bits for part in PARTS.values())

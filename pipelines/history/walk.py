@@ -21,7 +21,7 @@ from schemas.geography import LOCAL_AUTHORITY_FORM
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# What an event is to the walk, in the order of rule 3; the timer is our own and comes last.
+# The kinds of event in the walk, in the order of rule 3; the timer is added by the walk and comes last.
 REMOVED, GAINED, INSTALLED, MODE, PAYMENT, COMMISSIONED, CREDENTIALS, STATUS, HUB, MIGRATED, HUB_DUE = range(11)
 _KIND_OF_RECORD: Final = {
     "MeterRemoved": REMOVED,
@@ -37,7 +37,7 @@ _KIND_OF_RECORD: Final = {
 }
 HUB_GRACE_MS: Final = 31 * 24 * 3_600_000
 
-# What an event did; a code from ISSUES on is an inconsistency, in the order of the code list.
+# What an event did; codes from ISSUES on are inconsistencies, in the order of the code list.
 NOTHING, FITTED, EXCHANGED, TAKEN_AWAY, SUPPLIED, SET = range(6)
 ISSUES: Final = 6
 _ISSUE: Final = {reason: ISSUES + place for place, reason in enumerate(codes.INCONSISTENCIES)}
@@ -59,13 +59,13 @@ _BAD_STATUSES: Final = [codes.DEVICE_STATUSES.index(s) for s in ("Suspended", "D
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the walk needs of each event, as arrays of one length in the order of rule 3.
+    """The fields of each event that the walk needs, as arrays of one length in the order of rule 3.
 
-    `meter` numbers the meters from 0 upwards without gaps. `install` is the state that an installation
-    makes; `twin` is equal for installations of equal content and 0 where there is no other such;
-    `area` is its local authority. `mode` and `payment` are the operating and payment mode that an event names,
-    `to_source` who has the credentials after it; -1 for none. `succeeded` marks a commissioning or migration that
-    succeeded, `fallen` a status that ends commissioning, `connected` a hub that is connected again.
+    `meter` numbers the meters from 0 upwards without gaps. `install` is the state that an installation sets; `twin` is
+    a number shared by installations of equal content, 0 if there is only one; `area` is the number of the local
+    authority. `mode` and `payment` are the operating and payment mode that an event names, `to_source` the source that
+    has the credentials after it; -1 for none. `succeeded` marks a commissioning or migration that succeeded, `fallen` a
+    status that ends commissioning, `connected` a hub that is connected again.
     """
 
     meter: Ints
@@ -111,17 +111,17 @@ class _Meters:
 
     @classmethod
     def at_first(cls, count: int) -> "_Meters":
-        """No meter is present anywhere."""
+        """Returns the state before the first step: no meter is present."""
         zeros, no = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
         return cls(zeros, zeros.copy(), zeros.copy(), no, no.copy(), no.copy(), np.full(count, _NEVER))
 
     def first(self, count: int) -> "_Meters":
-        """A view of the first meters."""
+        """Returns a view of the first `count` meters."""
         return _Meters(*(getattr(self, field.name)[:count] for field in fields(self)))
 
 
 def walk(steps: Steps) -> Walked:
-    """The walk of rule 4 over all meters at once."""
+    """Walks all meters at once by rule 4."""
     total = len(steps.meter)
     out = Walked(
         np.zeros(total, dtype=np.int64),
@@ -142,7 +142,7 @@ def walk(steps: Steps) -> Walked:
 
 
 def _take(meters: _Meters, event: Steps, here: Ints, out: Walked) -> None:
-    """One step of every active meter: judge, move, infer, note."""
+    """Takes one step of every active meter: judges, moves, infers, and writes the results to `out`."""
     did = _judge(meters, event)
     _move(meters, event, did)
     _infer(meters, event, did)
@@ -153,7 +153,7 @@ def _take(meters: _Meters, event: Steps, here: Ints, out: Walked) -> None:
 
 
 def _judge(meters: _Meters, event: Steps) -> Ints:
-    """What each event does, or the first reason for which it is inconsistent."""
+    """Returns what each event does, or the first reason for which it is inconsistent."""
     kind, present = event.kind, meters.state != 0
     own = _SOURCE.get(meters.state) == event.source
     smets = is_smets(meters.state)
@@ -194,23 +194,23 @@ def _judge(meters: _Meters, event: Steps) -> Ints:
 
 
 def is_smets(state: Ints) -> Mask:
-    """Which states say that a SMETS1 or SMETS2 meter is in place."""
+    """Returns a mask of the states with a SMETS1 or SMETS2 meter in place."""
     kind = _TYPE.get(state)
     return (kind >= 0) & (kind <= _SMETS2)
 
 
 def is_smart(state: Ints) -> Mask:
-    """Which states say that the meter is in smart mode."""
+    """Returns a mask of the states with a meter in smart mode."""
     return _MODE.get(state) == _SMART
 
 
 def is_traditional(state: Ints) -> Mask:
-    """Which states say that the meter is in traditional mode."""
+    """Returns a mask of the states with a meter in traditional mode."""
     return _MODE.get(state) == _TRADITIONAL
 
 
 def _move(meters: _Meters, event: Steps, did: Ints) -> None:
-    """The published state after the step."""
+    """Sets the published state after the step."""
     fitted = (did == FITTED) | (did == EXCHANGED)
     supplied, changed = did == SUPPLIED, did == SET
     mode = (supplied & is_smets(meters.state) & (event.mode != _NOT_APPLICABLE)) | (changed & (event.kind == MODE))
@@ -225,10 +225,10 @@ def _move(meters: _Meters, event: Steps, did: Ints) -> None:
 
 
 def _infer(meters: _Meters, event: Steps, did: Ints) -> None:
-    """The mode that the DCC's records speak for, after the step.
+    """Sets the mode that the DCC's records suggest after the step.
 
-    `commissioned` is what commissioning, migration and device status say. Two conditions override it: waiting for
-    credentials after a change of supplier, and a hub that was away for the days of grace.
+    `commissioned` follows from commissioning, migration and device status; two conditions override it: waiting for
+    credentials after a change of supplier, and a hub that has been away for the days of grace.
     """
     kind = event.kind
     fitted = (did == FITTED) | (did == EXCHANGED)
@@ -252,9 +252,9 @@ _NEEDED: Final = (
 
 
 def in_order(standing: pl.DataFrame) -> pl.DataFrame:
-    """The standing events that take part, in the order of rule 3, with a row for each timer.
+    """Returns the standing events that take part, in the order of rule 3, with a row for each timer.
 
-    Added to the columns that the walk and the measures need: `kind`, and `at`, the instant of the step.
+    It keeps the columns that the walk and the measures need, and adds `kind` and `at`, the instant of the step.
     """
     kinds = [_KIND_OF_RECORD.get(record) for record in codes.RECORDS]
     kind = pl.Series(kinds, dtype=pl.Int64).gather(standing["record"])
@@ -266,14 +266,14 @@ def in_order(standing: pl.DataFrame) -> pl.DataFrame:
 
 
 def meter_numbers(ordered: pl.DataFrame) -> Ints:
-    """The meters of ordered events, numbered from 0 upwards."""
+    """Returns the number of each ordered event's meter, from 0 upwards."""
     meter_a, meter_b = ordered["meter_a"].to_numpy(), ordered["meter_b"].to_numpy()
     begins = (meter_a[1:] != meter_a[:-1]) | (meter_b[1:] != meter_b[:-1])
     return np.concatenate([np.zeros(min(1, len(meter_a)), dtype=np.int64), np.cumsum(begins)])
 
 
 def steps_of(ordered: pl.DataFrame, area: Ints) -> Steps:
-    """Ordered events, and the number of each one's local authority (see `areas`), as arrays, see `Steps`."""
+    """Returns ordered events as arrays (see `Steps`); `area` is each event's local authority (see `areas`)."""
     marks = ordered.select(
         succeeded=pl.col("kind").is_in([COMMISSIONED, MIGRATED]) & (pl.col("result") == _SUCCESS),
         fallen=(pl.col("kind") == STATUS) & pl.col("status").is_in(_BAD_STATUSES),
@@ -300,7 +300,7 @@ def _int(series: pl.Series) -> Ints:
 
 
 def areas(frame: pl.DataFrame) -> tuple[Ints, pl.Series]:
-    """For each row a number for its local authority, and the authority's code by that number ('' for none).
+    """Returns each row's local authority as a number, and the authorities' codes by number ('' for none).
 
     A code in another form counts as missing.
     """
@@ -314,7 +314,7 @@ def areas(frame: pl.DataFrame) -> tuple[Ints, pl.Series]:
 
 
 def installed_state(frame: pl.DataFrame) -> Ints:
-    """The packed state of a meter in place with the seven dimensions in the rows' own fields."""
+    """Returns the packed state of a meter in place, with the seven dimensions of the rows' own fields."""
     regions = frame["region_code"].cast(pl.Enum(PARTS["region_code"].words), strict=False).to_physical()
     values = {"source_id": frame["source"], "region_code": regions}
     state = np.full(frame.height, PRESENT, dtype=np.int64)
@@ -324,7 +324,10 @@ def installed_state(frame: pl.DataFrame) -> Ints:
 
 
 def _twins(ordered: pl.DataFrame) -> Ints:
-    """A number for each installation that another from the same source equals in all but id, report and action."""
+    """Returns a number for each installation that equals another of the same source in all but id, report and action.
+
+    The number is 0 for all other events.
+    """
     out = np.zeros(ordered.height, dtype=np.int64)
     installs = np.flatnonzero((ordered["kind"] == INSTALLED).to_numpy())
     frame = ordered[installs]
@@ -337,7 +340,7 @@ def _twins(ordered: pl.DataFrame) -> Ints:
 
 
 def _receivers(ordered: pl.DataFrame) -> Ints:
-    """The source to which an event hands the credentials of a meter."""
+    """Returns the source to which an event hands the credentials of a meter, -1 for none."""
     source = pl.col("to_source_id").cast(pl.Enum(columns.SOURCE_CODES), strict=False).to_physical()
     handed = (pl.col("kind") == CREDENTIALS) & (pl.col("result") == _SUCCESS)
     return _int(ordered.select(pl.when(handed).then(source)).to_series())

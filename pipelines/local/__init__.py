@@ -1,1 +1,1 @@
-"""A bounded run on this machine: its worker processes, and the ports that they listen at."""
+"""A bounded run on this machine: the Beam runner, its worker processes, its ports and its work folder."""

@@ -1,4 +1,7 @@
-"""Beam's local runner speaks with its worker processes through servers that listen on all addresses; here on one."""
+"""Makes the servers of Beam's local runner listen on the loopback address only, not on all addresses.
+
+The runner and its worker processes talk to each other through these servers.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ LOOPBACK: Final = "127.0.0.1:"
 
 
 class _OnLoopback:
-    """A gRPC server that was asked to listen on all addresses, and listens on the loopback address."""
+    """A gRPC server that listens on the loopback address when it is asked to listen on all addresses."""
 
     def __init__(self, server: grpc.Server) -> None:
         self._server = server
@@ -20,15 +23,16 @@ class _OnLoopback:
         return getattr(self._server, name)
 
     def add_insecure_port(self, address: str) -> int:
-        """The port at which the server listens."""
+        """Opens the port and returns its number."""
         return self._server.add_insecure_port(address.replace(ALL_ADDRESSES, LOOPBACK))
 
 
 @contextmanager
 def servers_on_loopback() -> Iterator[None]:
-    """Makes gRPC servers listen on the loopback address instead of all addresses.
+    """Makes every gRPC server created meanwhile listen on the loopback address instead of all addresses.
 
-    Whoever reaches one could read meter points and give workers code to run, and Beam has no setting for its address.
+    Anyone who reaches such a server could read meter points and give workers code to run, and Beam has no setting for
+    its address.
     """
     make = grpc.server
     grpc.server = lambda *given, **named: _OnLoopback(make(*given, **named))

@@ -1,4 +1,4 @@
-"""A Beam pipeline run on this machine, unless its options name another runner; what goes wrong is one sentence."""
+"""Runs a Beam pipeline on this machine, unless its options name another runner; a failure becomes one sentence."""
 
 import logging
 import re
@@ -16,24 +16,24 @@ from pipelines.local.loopback import servers_on_loopback
 from pipelines.local.workers import CORES, end_workers, runner_for
 from pipelines.quarterly.cellkeys import CountTooLarge
 
-# Below this a second worker costs more (it imports Great Expectations for itself) than it saves.
+# Below this number a second worker, which imports Great Expectations for itself, costs more than it saves.
 EVENTS_FOR_TWO_WORKERS: Final = 400_000
-# What Beam puts behind the message of an error.
+# What Beam appends to the message of an error.
 WHERE: Final = re.compile(r" \[while running '[^']*'\]$")
 # The name of Beam's threads that wait for a worker process to end.
 WATCHER: Final = "run_worker"
 
 
 class PipelineError(RuntimeError):
-    """The Beam pipeline ended in an error of ours or of the machine; the message is its last line."""
+    """The Beam pipeline failed through a fault of the program or the machine; the message is the error's last line."""
 
 
 class OptionsError(ValueError):
-    """Beam knows no runner of the name that its options give; the message is one sentence."""
+    """Beam has no runner with the name in its options; the message is one sentence."""
 
 
 def options_for(records: int, given: Sequence[str]) -> list[str]:
-    """Beam options: DirectRunner on all cores where the work is worth it, unless the given ones say otherwise."""
+    """Returns Beam options: DirectRunner, on all cores if the work is worth it, unless the given ones say otherwise."""
     options = list(given)
     if not any(option.split("=")[0] == "--runner" for option in options):
         options.append("--runner=DirectRunner")
@@ -44,7 +44,7 @@ def options_for(records: int, given: Sequence[str]) -> list[str]:
 
 
 def run(build: Callable[[beam.Pipeline], None], options: list[str], work: Path) -> None:
-    """Runs the pipeline that `build` makes to its end; workers print into the folder `work`.
+    """Builds a pipeline with `build` and runs it to its end; workers print into the folder `work`.
 
     Raises OptionsError, CountTooLarge and PipelineError.
     """
@@ -67,7 +67,7 @@ def run(build: Callable[[beam.Pipeline], None], options: list[str], work: Path) 
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """Silences a logger for a while: errors are raised, and Beam would print them twice more."""
+    """Silences a logger meanwhile: errors are raised, and Beam would print them twice more."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -85,10 +85,10 @@ def _require_runner(name: str) -> None:
 
 
 def _apart(work: Callable[[], None]) -> None:
-    """Does work in a thread of its own and raises what it raises, so that Ctrl+C ends the wait and not a step of Beam.
+    """Runs work in its own thread and raises what it raises, so that Ctrl+C ends the wait and not a step of Beam.
 
-    Beam takes a KeyboardInterrupt for an error of the step that it meets, and waits for ever for a worker that was
-    killed: the thread that watches the worker fails, and nobody asks it.
+    Beam takes a KeyboardInterrupt for an error of the step in which it occurs, and waits for ever for a worker that was
+    killed: the thread that watches the worker fails, and nothing checks that thread.
     """
     raised: list[BaseException] = []
     over = threading.Event()
@@ -111,13 +111,16 @@ def _apart(work: Callable[[], None]) -> None:
     thread.start()
     over.wait()
     if raised:
-        # What else breaks is a consequence, so it goes on being noticed here and told nowhere.
+        # Later failures only follow from this one, so the hook stays and keeps them from being printed.
         raise raised[0]
     threading.excepthook = before
 
 
 def _fault(error: Exception) -> Exception:
-    """What a step raised, as far as a person can put it right; a worker's error comes as the text of its traceback."""
+    """Returns the error to raise for what a step raised: CountTooLarge, or PipelineError for anything else.
+
+    A worker's error arrives as the text of its traceback.
+    """
     line, name = WHERE.sub("", _last_line(error)), f"{CountTooLarge.__module__}.{CountTooLarge.__name__}: "
     is_too_large = isinstance(error, CountTooLarge) or line.startswith(name)
     return CountTooLarge(line.removeprefix(name)) if is_too_large else PipelineError(_last_line(error))

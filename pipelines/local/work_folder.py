@@ -1,4 +1,4 @@
-"""A run's own folder, for what its steps hand to each other and for temporary files; gone when the run ends."""
+"""A run's own folder for files passed between its steps and for temporary files; deleted when the run ends."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def work_folder(home: Path) -> Iterator[Path]:
-    """Yields a folder under `home` and deletes it at the end; also deletes what killed runs left there."""
+    """Makes a folder under `home` and deletes it at the end; also deletes what killed runs left there."""
     folder = home / "work"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("run-*-*"):
@@ -21,14 +21,17 @@ def work_folder(home: Path) -> Iterator[Path]:
         with _temporary_files_in(work):
             yield work
     finally:
-        # A step that was broken off may still add a file.
+        # An interrupted step may still add a file.
         while work.exists():
             shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager
 def _temporary_files_in(work: Path) -> Iterator[None]:
-    """Puts Beam's temporary folders, which a killed run leaves behind, into a folder."""
+    """Puts temporary files into a folder, since Beam leaves its own behind if it is killed.
+
+    Beam has no setting for their place.
+    """
     before, tempfile.tempdir = tempfile.tempdir, str(work.absolute())
     try:
         yield

@@ -1,6 +1,6 @@
-"""The worker processes of a run on one machine: they end with the run, however that ends, and print into its folder.
+"""The worker processes of a run on this machine: they end with the run, however it ends, and print into its folder.
 
-DirectRunner's own outlive it, take Ctrl+C for themselves and print tracebacks where a person reads.
+DirectRunner's own workers outlive the run, handle Ctrl+C themselves and print tracebacks on the user's terminal.
 """
 
 import os
@@ -24,23 +24,23 @@ CORES: Final = len(os.sched_getaffinity(0))
 
 
 def runner_for(options: PipelineOptions, work: Path) -> FnApiRunner | None:
-    """The runner whose workers are processes of ours, where the options ask for processes; they then ask no more.
+    """Returns a runner that starts our own worker processes if the options ask for processes, else None.
 
-    Workers print and keep temporary files in the folder `work`.
+    It takes that request out of the options. Workers print and keep temporary files in the folder `work`.
     """
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode != SEVERAL:
         return None
-    # This mode would make the runner choose Beam's own command for its workers.
+    # In the mode asked for, the runner would start its workers with Beam's own command.
     direct.direct_running_mode = "in_memory"
-    # The decorator of this class hides how it is made.
+    # A decorator hides the signature of the environment's class.
     command = _command(work.absolute(), int(direct.direct_num_workers) or CORES)
     environment = SubprocessSDKEnvironment(command, python_sdk_capabilities())  # pyright: ignore[reportCallIssue]
     return FnApiRunner(environment)
 
 
 def _command(work: Path, workers: int) -> str:
-    """Returns the shell command of a worker. Ctrl+C reaches every process of a terminal, but only the run obeys it.
+    """Returns the shell command of a worker. It ignores Ctrl+C, which reaches it too but is for the run to handle.
 
     Workers share the cores, unless the environment says how many threads each has.
     """
@@ -51,7 +51,7 @@ def _command(work: Path, workers: int) -> str:
 
 
 def end_workers() -> None:
-    """Ends all worker processes of this process."""
+    """Kills all worker processes of this process."""
     for child in _children():
         with suppress(OSError):
             if worker.__name__.encode() in Path(f"/proc/{child}/cmdline").read_bytes():

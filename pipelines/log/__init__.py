@@ -1,1 +1,1 @@
-"""The log as its clients see it: topics, offsets, messages in and messages out, on Kafka."""
+"""Clients of the Kafka log: connections, topics, offsets, reading and sending messages."""

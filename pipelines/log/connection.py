@@ -1,4 +1,4 @@
-"""How to reach the log: address and credentials, and one sentence for everything that a person can put right."""
+"""Connects to the log: address, credentials, clients, and one sentence for every fault that a user can put right."""
 
 import re
 import time
@@ -16,20 +16,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pipelines.log.diagnosis import PROBE_SECONDS, Finding, diagnose, speaks_tls
 from pipelines.settings import AbsolutePath
 
-# Long enough for a broker that starts again; a person who mistyped an address waits no longer.
+# Long enough for a broker to restart; a user who mistyped an address waits no longer than this.
 PATIENCE_MS: Final = 15_000
 FIRST_TRY_MS: Final = 2_000
 PAUSE_SECONDS: Final = 0.3
 # Messages of an aborted transaction do not count, and those of an open one do not count yet.
 READ: Final = "read_committed"
-# The stubs that type checkers bring for kafka-python describe an older release.
+# The type stubs for kafka-python describe an older release.
 CLIENTS: Final[Any] = kafka
 ERRORS: Final[Any] = kafka.errors
 ADDRESS: Final = re.compile(r".+:[0-9]{1,5}")
 Found = TypeVar("Found")
-# A broker that starts again is first away and then slow.
+# A broker that restarts is first unreachable and then slow.
 WORTH_WAITING: Final = (Finding.SILENT, Finding.MUTE)
-# What a plain connection met, in words for a person.
+# The sentence for each finding of a plain connection.
 _AT: Final = "The log at {bootstrap} "
 _MET: Final = {
     Finding.NO_ADDRESS: _AT + "cannot be reached: there is no such host.",
@@ -46,7 +46,7 @@ class LogError(Exception):
 
 
 class LogEnvironment(BaseSettings):
-    """Settings by their names: ROLLOUT_KAFKA_SECURITY_PROTOCOL, SASL_MECHANISM, USERNAME, PASSWORD(_FILE), CA_FILE."""
+    """The settings ROLLOUT_KAFKA_...: SECURITY_PROTOCOL, SASL_MECHANISM, USERNAME, PASSWORD(_FILE) and CA_FILE."""
 
     model_config = SettingsConfigDict(env_prefix="ROLLOUT_KAFKA_")
 
@@ -60,7 +60,7 @@ class LogEnvironment(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """The brokers to begin with, and how to prove to them who we are."""
+    """The addresses of the brokers to contact first, and the credentials to show them."""
 
     bootstrap: str
     security_protocol: str = "PLAINTEXT"
@@ -71,7 +71,7 @@ class KafkaSettings:
 
     @classmethod
     def at(cls, bootstrap: str, environment: LogEnvironment | None = None) -> "KafkaSettings":
-        """Settings for brokers with the credentials that the environment holds. Raises LogError."""
+        """Returns settings for brokers, with credentials from the environment. Raises LogError if they are unusable."""
         found = environment or LogEnvironment()
         if not all(ADDRESS.fullmatch(part) for part in bootstrap.split(",")):
             raise LogError(f"--kafka wants addresses such as 127.0.0.1:9092, not {bootstrap!r}.")
@@ -89,16 +89,16 @@ class KafkaSettings:
 
     @property
     def tls(self) -> bool:
-        """Whether the log is spoken to by TLS."""
+        """Whether connections to the log use TLS."""
         return self.security_protocol.endswith("SSL")
 
     def as_words(self) -> dict[str, str]:
-        """What a sentence may say of the settings: all but the password."""
+        """Returns the settings for use in a sentence; the password is left empty."""
         vouches = self.ca_file or "this system"
         return {**asdict(self), "password": "", "vouches": vouches}
 
     def as_dict(self) -> dict[str, str]:
-        """All of it, the password too, for a file that only its owner may read."""
+        """Returns all settings, including the password, for a file that only its owner may read."""
         return asdict(self)
 
 
@@ -110,7 +110,7 @@ def _read(path: Path) -> str:
 
 
 def client_config(settings: KafkaSettings) -> dict[str, Any]:
-    """The settings as clients of kafka-python take them."""
+    """Returns the settings in the form that kafka-python's clients take."""
     config: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap.split(","),
         "security_protocol": settings.security_protocol,
@@ -128,7 +128,7 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
 
 @contextmanager
 def explained(settings: KafkaSettings, what: str) -> Generator[None]:
-    """Everything that a person can put right about a use of the log leaves as LogError; `what` names the use."""
+    """Raises LogError in place of any error of Kafka; `what` names the use of the log in its sentence."""
     try:
         yield
     except ERRORS.KafkaError as error:
@@ -155,7 +155,7 @@ def _sentence(settings: KafkaSettings, what: str, error: Exception) -> str:
 
 
 def _refused(settings: KafkaSettings) -> str:
-    """The sentence for a broker that answers and then ends every connection."""
+    """Returns the sentence for a broker that answers and then ends every connection."""
     if _speaks_other(settings):
         said = "speaks TLS: set ROLLOUT_KAFKA_SECURITY_PROTOCOL=SASL_SSL and ROLLOUT_KAFKA_CA_FILE."
     elif settings.security_protocol.startswith("SASL"):
@@ -170,7 +170,7 @@ def _finding(settings: KafkaSettings) -> Finding:
 
 
 def admin_of(settings: KafkaSettings) -> Any:
-    """Returns a client that manages topics and groups, which the caller closes. Raises LogError."""
+    """Returns a client that manages topics and groups; the caller closes it. Raises LogError."""
     return client_of(CLIENTS.KafkaAdminClient, settings)
 
 
@@ -186,16 +186,16 @@ def administering(settings: KafkaSettings, what: str) -> Generator[Any]:
 
 
 def consumer_of(settings: KafkaSettings, **more: Any) -> Any:
-    """Returns a consumer without a group that reads committed messages, which the caller closes. Raises LogError."""
+    """Returns a consumer without a group that reads committed messages; the caller closes it. Raises LogError."""
     config = {"group_id": None, "enable_auto_commit": False, "allow_auto_create_topics": False, "isolation_level": READ}
     return client_of(CLIENTS.KafkaConsumer, settings, **config, **more)
 
 
 def client_of(kind: Callable[..., Any], settings: KafkaSettings, **more: Any) -> Any:
-    """A client of some kind that has met the log. Raises LogError: at once where waiting does not help.
+    """Returns a client that has connected to the log. Raises LogError: at once if waiting does not help.
 
-    No client is made before somebody answers and shows the right certificate, as kafka-python lets go of no connection
-    that fails before that.
+    A client is made only after a broker answers and shows the right certificate, since kafka-python never releases a
+    connection that fails before that.
     """
     deadline, window, refusals = time.monotonic() + PATIENCE_MS / 1000, FIRST_TRY_MS, 0
     while True:
@@ -206,10 +206,10 @@ def client_of(kind: Callable[..., Any], settings: KafkaSettings, **more: Any) ->
             except (ERRORS.KafkaTimeoutError, ERRORS.KafkaConnectionError) as error:
                 refusals += 1
                 late = time.monotonic() > deadline
-                # Who is asked for a name and password is not asked for patience.
+                # Unless the connection is plain, a second refusal means wrong credentials, so waiting does not help.
                 if late or (refusals > 1 and settings.security_protocol != "PLAINTEXT") or _speaks_other(settings):
                     raise LogError(_refused(settings)) from error
-            # A busy broker may need longer than the first try lasts.
+            # A busy broker may take longer than the first try.
             window *= 2
         elif finding not in WORTH_WAITING or time.monotonic() > deadline:
             raise LogError(_MET[finding].format(**settings.as_words()))
@@ -222,7 +222,7 @@ def _speaks_other(settings: KafkaSettings) -> bool:
 
 
 def patiently(call: Callable[[], Found]) -> Found:
-    """Returns the result of a call, repeated for a while if the broker asks to wait, as when it has just started."""
+    """Returns the result of a call, repeated for a while if the broker asks to try again, as it does after a start."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
     while True:
         try:

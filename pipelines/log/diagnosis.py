@@ -1,8 +1,9 @@
-"""Why a log cannot be reached: what a plain connection meets, where a client of Kafka says no more than "timeout".
+"""Finds out why a log cannot be reached, where a Kafka client only reports "timeout".
 
-A broker ends the connection of who gives a wrong password, and so does one that speaks another protocol; clients try
-again until their time is over. So what can be seen without a client is looked at: does anybody listen, does it speak
-TLS, is its certificate one that our authority vouches for, does it answer the first question of every client?
+A broker ends the connection of a client with a wrong password, and so does one that speaks another protocol; clients
+try again until their time is over. So this module checks what can be seen with a plain connection: whether anything
+listens, whether it speaks TLS, whether its certificate is one that our authority vouches for, and whether it answers
+the first request of every client.
 """
 
 import socket
@@ -21,7 +22,7 @@ _VERSIONS: Final = struct.pack(">ihhih", 10, 18, 0, 0, -1)
 
 
 class Finding(Enum):
-    """What a plain connection met. Only `ANSWERS` leaves the fault to what a client says after connecting."""
+    """What a plain connection found. After `ANSWERS`, only a client that has connected can say what is wrong."""
 
     NO_ADDRESS = "no address"
     SILENT = "silent"
@@ -33,7 +34,7 @@ class Finding(Enum):
 
 
 def diagnose(bootstrap: Iterable[str], *, tls: bool, ca_file: str) -> Finding:
-    """What the first broker that is met at some addresses (host:port) looks like, or that none is met."""
+    """Returns the finding for the first broker reached among some addresses (host:port), or that none is reached."""
     met = Finding.NO_ADDRESS
     for address in bootstrap:
         host, port = _parts(address)
@@ -48,9 +49,9 @@ def diagnose(bootstrap: Iterable[str], *, tls: bool, ca_file: str) -> Finding:
 
 
 def speaks_tls(bootstrap: Iterable[str]) -> bool:
-    """Whether a broker speaks TLS although we do not mean to."""
+    """Whether any of the brokers speaks TLS; called if the settings do not use TLS."""
     context = ssl.create_default_context()
-    # This connection sends nothing: it ends as soon as it is clear what the other side speaks.
+    # The certificate is not checked: nothing is sent, and the connection ends after the handshake.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for address in bootstrap:
         try:
@@ -83,7 +84,7 @@ def _shake_hands(plain: socket.socket, host: str, ca_file: str) -> Finding:
 
 
 def _heard(connected: socket.socket) -> Finding:
-    """MUTE if nothing comes back in time; who ends the connection has answered, too."""
+    """Sends a first request and returns MUTE if nothing comes back in time; an ended connection counts as an answer."""
     try:
         connected.sendall(_VERSIONS)
         connected.recv(1)

@@ -1,13 +1,13 @@
-"""A message of the log, as every step after its reader knows it."""
+"""A message of the log, in the form that its reader returns."""
 
 from typing import Final, NamedTuple
 
-# A header by which a sender says that a message holds synthetic data.
+# The header with which a sender marks a message as synthetic.
 SYNTHETIC_HEADER: Final = "synthetic"
 
 
 class Message(NamedTuple):
-    """One message of the log. `received_at` is the broker's time in milliseconds; `synthetic` what its header says."""
+    """One message of the log; `received_at` is the broker's time in milliseconds, `synthetic` its sender's mark."""
 
     topic: str
     partition: int

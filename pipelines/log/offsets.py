@@ -1,4 +1,4 @@
-"""Offsets: how far the log goes, and where a consumer group stands."""
+"""Offsets: the ends of the log's partitions, and the position of a consumer group."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ Offsets = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Messages of one partition: from `start` up to, exclusively, `end`."""
+    """Messages of one partition, from `start` up to but not including `end`."""
 
     topic: str
     partition: int
@@ -32,7 +32,7 @@ class Range:
 
 
 def ranges(settings: KafkaSettings, topics: Sequence[str]) -> tuple[Range, ...]:
-    """All that the partitions of some topics hold now, up to the first transaction under way. Raises LogError."""
+    """Returns all that the partitions of some topics hold now, up to the first open transaction. Raises LogError."""
     with explained(settings, "read topics"):
         consumer = consumer_of(settings)
         try:
@@ -44,7 +44,7 @@ def ranges(settings: KafkaSettings, topics: Sequence[str]) -> tuple[Range, ...]:
 
 
 def partitions_of(settings: KafkaSettings, consumer: Any, topic: str) -> list[Any]:
-    """The partitions of a topic. Raises LogError for a topic that is not there, or not for us to see."""
+    """Returns the partitions of a topic. Raises LogError if the topic does not exist or is hidden from us."""
     numbers = sorted(consumer.partitions_for_topic(topic) or ())
     if not numbers:
         hidden = f", or {settings.username} may not read it" if settings.username else ""
@@ -53,7 +53,7 @@ def partitions_of(settings: KafkaSettings, consumer: Any, topic: str) -> list[An
 
 
 def beyond(offsets: Offsets, held: Iterable[Range]) -> tuple[Range, ...]:
-    """What partitions hold beyond some offsets; all of a partition of which the offsets say nothing."""
+    """Returns the part of each range beyond some offsets; the whole range if its partition has no offset."""
     return tuple(
         replace(one, start=max(one.start, offsets.get(one.topic, {}).get(str(one.partition), one.start)))
         for one in held
@@ -61,12 +61,12 @@ def beyond(offsets: Offsets, held: Iterable[Range]) -> tuple[Range, ...]:
 
 
 def joined(offsets: Offsets, newer: Offsets) -> Offsets:
-    """Offsets with newer ones in place of older."""
+    """Returns offsets with newer ones in place of older ones."""
     return {topic: offsets.get(topic, {}) | newer.get(topic, {}) for topic in offsets | newer}
 
 
 def end_offsets(settings: KafkaSettings, topics: Sequence[str]) -> Offsets:
-    """Where each partition of some topics ends now. Raises LogError."""
+    """Returns the offset at which each partition of some topics ends now. Raises LogError."""
     found: Offsets = {}
     for one in ranges(settings, topics):
         found.setdefault(one.topic, {})[str(one.partition)] = one.end
@@ -85,7 +85,7 @@ def set_group(settings: KafkaSettings, group: str, offsets: Mapping[str, Mapping
 
 
 def _alter(admin: Any, group: str, wanted: Mapping[Any, OffsetAndMetadata]) -> None:
-    # What is wrong with a partition is returned, not raised; a group that has just begun may yet find its coordinator.
+    # A partition's error is returned, not raised. Raised here, it is tried again if a new group has no coordinator yet.
     for error in admin.alter_group_offsets(group, wanted).values():
         if error is not ERRORS.NoError:
             raise error

@@ -1,4 +1,4 @@
-"""Asks a consumer for what comes next, and names the batch where one cannot be read."""
+"""Polls a consumer for its next records, and names the batch if one cannot be read."""
 
 import traceback
 from typing import Any, Final
@@ -6,9 +6,9 @@ from typing import Any, Final
 from pipelines.log.connection import LogError
 
 POLL_MS: Final = 500
-# By the number that a batch carries.
+# The codecs by their numbers in a batch.
 CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
-# The function of kafka-python that takes batches apart; whatever it raises, a batch is why.
+# The function of kafka-python that unpacks batches; an error raised in it is caused by the batch.
 _TAKES_APART: Final = "_unpack_records"
 
 
@@ -24,7 +24,7 @@ def polled(consumer: Any) -> dict[Any, list[Any]]:
 
 
 def _unreadable(error: Exception) -> str | None:
-    """The sentence for an error that a batch is the reason of, by what was at hand when it was raised."""
+    """Returns the sentence for an error that a batch caused, or None; the batch is found in the traceback."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         batch = frame.f_locals.get("batch")
         if frame.f_code.co_name == _TAKES_APART and batch is not None:

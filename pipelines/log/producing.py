@@ -10,10 +10,10 @@ from pipelines.log.connection import CLIENTS, ERRORS, PATIENCE_MS, KafkaSettings
 BATCH_BYTES: Final = 262_144
 LINGER_MS: Final = 20
 MOST_BYTES: Final = 1_900_000
-# How much may be on its way before a sender waits.
+# How much may be in flight before `send` waits.
 PENDING_BYTES: Final = 32_000_000
 PENDING_MESSAGES: Final = 50_000
-# A broker that starts again is waited for; the client itself tries again until then.
+# The time that a broker has to restart; until then the client itself tries again.
 DELIVERY_MS: Final = 60_000
 CLOSING_SECONDS: Final = 5.0
 
@@ -22,7 +22,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a producer has written to a partition: how many messages, the first offset and the last."""
+    """What a producer has written to a partition: the number of messages, the first offset and the last."""
 
     topic: str
     partition: int
@@ -31,12 +31,12 @@ class Span:
     last: int
 
     def joined(self, offset: int) -> "Span":
-        """The span with one more message."""
+        """Returns the span with one more message."""
         return Span(self.topic, self.partition, self.messages + 1, min(self.first, offset), max(self.last, offset))
 
 
 class Producer:
-    """An idempotent producer that waits for all replicas; made when it is first used."""
+    """An idempotent producer that waits for all replicas; it connects when it is first used."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
@@ -46,7 +46,7 @@ class Producer:
         self._written: dict[tuple[str, int], Span] = {}
 
     def send(self, topic: str, key: bytes | None, value: bytes, headers: Headers = ()) -> None:
-        """Sends a message, waiting if too many are on their way. Raises LogError, also for messages sent before."""
+        """Sends a message, and waits if too much is in flight. Raises LogError, also for messages sent before."""
         with explained(self._settings, f"write to topic {topic}"):
             if self._producer is None:
                 self._producer = self._made()
@@ -57,25 +57,25 @@ class Producer:
             self._settle(PENDING_BYTES // 2, PENDING_MESSAGES // 2)
 
     def flush(self) -> None:
-        """Waits until all sent messages are in the log. Raises LogError if one is not."""
+        """Waits until all sent messages are in the log. Raises LogError for any that is not."""
         if self._pending:
             with explained(self._settings, "write to the log"):
                 self._producer.flush(timeout=(DELIVERY_MS + PATIENCE_MS) / 1000)
         self._settle(0, 0)
 
     def written(self) -> tuple[Span, ...]:
-        """What is known to be in the log, of each partition, since the producer was made."""
+        """Returns what is known to be in each partition of the log since the producer was made."""
         return tuple(self._written.values())
 
     def close(self) -> None:
-        """Flushes and closes the producer. Raises LogError if a message is not in the log."""
+        """Waits until all sent messages are in the log, then closes the producer. Raises LogError if any is not."""
         try:
             self.flush()
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """Closes the producer without waiting for messages that are on their way."""
+        """Closes the producer without waiting; messages in flight may or may not reach the log."""
         self._pending.clear()
         self._pending_bytes = 0
         producer, self._producer = self._producer, None
@@ -84,8 +84,8 @@ class Producer:
         try:
             producer.close(timeout=0)
         except ERRORS.KafkaTimeoutError:
-            # It waits for what is on its way even so, until its sender gives that up.
-            producer._sender.force_close()  # noqa: SLF001 - there is no other door
+            # Even with a timeout of 0 it waits for messages in flight until its sender gives them up.
+            producer._sender.force_close()  # noqa: SLF001 - there is no other way
             producer.close(timeout=CLOSING_SECONDS)
 
     def _made(self) -> Any:
@@ -102,7 +102,7 @@ class Producer:
         )
 
     def _settle(self, most_bytes: int, most_messages: int) -> None:
-        """Waits, oldest message first, until no more than a limit is on its way."""
+        """Waits for the oldest messages until no more than these numbers are in flight. Raises LogError."""
         while self._pending and (self._pending_bytes > most_bytes or len(self._pending) > most_messages):
             future, size = self._pending.popleft()
             self._pending_bytes -= size

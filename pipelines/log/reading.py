@@ -13,14 +13,17 @@ from pipelines.log.polling import POLL_MS, polled
 
 MOST_MESSAGES: Final = 5_000
 FETCH_BYTES: Final = 8_000_000
-# Enough for the first message of a partition; a batch that is larger comes whole.
+# Enough for the first message of a partition; a larger batch is still fetched whole.
 FIRST_BYTES: Final = 65_536
-# A partition that gives neither messages nor marks for this time is taken to hold some.
+# A partition that returns neither messages nor marks for this time is assumed to hold messages.
 QUIET_SECONDS: Final = 2.0
 
 
 def messages(settings: KafkaSettings, wanted: Range) -> Iterator[list[Message]]:
-    """All messages of a range, in order, some thousand at a time. Raises LogError when the broker stays silent."""
+    """Yields all messages of a range in order, some thousand at a time. Raises LogError if the broker stays silent.
+
+    Also raises LogError if the partition does not exist or the log no longer holds the start of the range.
+    """
     at = CLIENTS.TopicPartition(wanted.topic, wanted.partition)
     with explained(settings, f"read topic {wanted.topic}"):
         try:
@@ -34,12 +37,12 @@ def messages(settings: KafkaSettings, wanted: Range) -> Iterator[list[Message]]:
 
 @contextmanager
 def _reading_at(settings: KafkaSettings, starts: Mapping[Any, int], fetch_bytes: int) -> Generator[Any]:
-    """Yields a consumer positioned at an offset of each of some partitions."""
+    """Yields a consumer placed at an offset in each of some partitions."""
     consumer = consumer_of(
         settings,
         max_poll_records=MOST_MESSAGES,
         max_partition_fetch_bytes=fetch_bytes,
-        # What the log no longer holds must not be passed over in silence.
+        # Messages that the log no longer holds must not be skipped silently.
         auto_offset_reset="none",
     )
     try:
@@ -58,7 +61,7 @@ def _read(consumer: Any, wanted: Range) -> Iterator[list[Message]]:
         batch = [_message(record) for record in polled(consumer).get(at, []) if record.offset < wanted.end]
         if batch:
             yield batch
-        # The position also passes what is no message, such as the marks of transactions.
+        # The position also moves past entries that are not messages, such as transaction marks.
         position = consumer.position(at, timeout_ms=POLL_MS)
         if position is not None and position > reached:
             heard, reached = time.monotonic(), position
@@ -67,9 +70,9 @@ def _read(consumer: Any, wanted: Range) -> Iterator[list[Message]]:
 
 
 def unread(settings: KafkaSettings, ranges: Sequence[Range]) -> tuple[Range, ...]:
-    """The ranges from their first messages on, without those that hold only marks of transactions.
+    """Returns the ranges that hold messages, each from its first message on. Raises LogError.
 
-    Raises LogError.
+    Ranges that are empty or hold only transaction marks are dropped.
     """
     rest = {CLIENTS.TopicPartition(one.topic, one.partition): one for one in ranges if one.start < one.end}
     if not rest:
@@ -82,7 +85,7 @@ def unread(settings: KafkaSettings, ranges: Sequence[Range]) -> tuple[Range, ...
 
 
 def _firsts(consumer: Any, rest: dict[Any, Range]) -> Iterator[Range]:
-    """For each range that holds a message, what of it begins with the first one."""
+    """Yields each range that holds a message, from its first message on; one that stays silent is yielded whole."""
     heard = time.monotonic()
     while rest and time.monotonic() - heard < QUIET_SECONDS:
         found = {at: records[0].offset for at, records in polled(consumer).items() if records}

@@ -1,4 +1,4 @@
-"""Topics and whose they are: `supplier.<source_id>` and `dcc` for events, `rejected.<source_id>` for rejections."""
+"""Topics and their owners: `supplier.<source_id>` and `dcc` for events, `rejected.<source_id>` for rejections."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -13,41 +13,42 @@ DCC_SOURCE: Final = "SDCC"
 SUPPLIER: Final = "supplier."
 REJECTED: Final = "rejected."
 APPEND_TIME: Final = "LogAppendTime"
-# A topic keeps all that was ever sent, whatever its date, under the time at which the broker took it.
+# A topic keeps every message for ever, with the time at which the broker took it.
 CONFIGURATION: Final = {"message.timestamp.type": APPEND_TIME, "retention.ms": "-1", "max.message.bytes": "2097152"}
 
 
 def topic_of(source_id: str) -> str:
-    """The topic that a source writes to."""
+    """Returns the topic that a source writes to."""
     return DCC_TOPIC if source_id == DCC_SOURCE else SUPPLIER + source_id
 
 
 def owner_of(topic: str) -> str:
-    """The source that a topic belongs to, whoever its records say they are from."""
+    """Returns the source that a topic belongs to, whichever source its records name."""
     return DCC_SOURCE if topic == DCC_TOPIC else topic.removeprefix(SUPPLIER)
 
 
 def rejected_topic(source_id: str) -> str:
-    """The topic on which a source reads what was rejected of its records."""
+    """Returns the topic on which a source reads which of its records were rejected."""
     return REJECTED + source_id
 
 
 def source_topics() -> tuple[str, ...]:
-    """The topics of all sources."""
+    """Returns the topics of all sources."""
     return tuple(topic_of(source_id) for source_id in sources())
 
 
 def partitions_wanted(topic: str, least: int = 1) -> int:
-    """How many partitions a topic is made with.
+    """Returns the number of partitions with which a topic is made.
 
-    The DCC, which sends half of all events, has a partition more. That also makes them an even number, as the stream's
-    two readers need: Beam's source makes as many readers as divide the partitions evenly, up to one for each.
+    The DCC, which sends half of all events, has one partition more. That also makes the number of all partitions even,
+    as the stream's two readers need: Beam's source makes as many readers as divide the partitions evenly, up to one for
+    each.
     """
     return least + (topic == DCC_TOPIC)
 
 
 def ensure_topics(settings: KafkaSettings, partitions: int = 1) -> tuple[str, ...]:
-    """Makes the topics of all sources and their rejections, and returns those that were missing. Raises LogError."""
+    """Makes the missing topics of all sources, for events and rejections, and returns them. Raises LogError."""
     wanted = [*source_topics(), *(rejected_topic(source_id) for source_id in sources())]
     with administering(settings, "make topics") as admin:
         missing = sorted(set(wanted) - set(admin.list_topics()))
@@ -65,12 +66,12 @@ def _create(admin: Any, new: list[NewTopic]) -> None:
     try:
         admin.create_topics(new)
     except ERRORS.TopicAlreadyExistsError:
-        # Two that start together: both want them, one makes them.
+        # Another process that started at the same time has made them.
         return
 
 
 def without_append_time(settings: KafkaSettings, topics: Iterable[str]) -> tuple[str, ...]:
-    """The topics of which the broker does not keep the time at which it took a message. Raises LogError."""
+    """Returns the topics whose messages do not get the time at which the broker took them. Raises LogError."""
     with administering(settings, "read how topics are set up") as admin:
         wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
         told = admin.describe_configs(wanted, config_filter="all")
@@ -82,7 +83,10 @@ def _has_append_time(found: dict[str, dict[str, Any]]) -> bool:
 
 
 def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tuple[str, ...]:
-    """The topics named, or all of sources that there are; raises LogError for one that is not there or no source's."""
+    """Returns the named topics, or all existing topics of sources if none are named. Raises LogError.
+
+    Each named topic must exist and belong to a source; without names, at least one topic must exist.
+    """
     with administering(settings, "list topics") as admin:
         there = set(admin.list_topics())
     known = source_topics()
@@ -102,24 +106,24 @@ def require_topics(settings: KafkaSettings, topics: Iterable[str] | None) -> tup
 
 
 def topic_ids(settings: KafkaSettings) -> dict[str, str]:
-    """The ids of all topics by their names: a topic that is deleted and made again has another. Raises LogError."""
+    """Returns the ids of all topics by name; a topic that is deleted and made again has a new id. Raises LogError."""
     with administering(settings, "list topics") as admin:
         told = admin.describe_topics()
     return {one["name"]: str(one["topic_id"]) for one in told if not one["error_code"]}
 
 
 def of_no_source(topics: Iterable[str]) -> tuple[str, ...]:
-    """The topics that look like a supplier's and are no known source's, in order."""
+    """Returns the topics, in order, that are named like a supplier's but belong to no known source."""
     return tuple(sorted(topic for topic in set(topics) - set(source_topics()) if topic.startswith(SUPPLIER)))
 
 
 def made_again(ids: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """The topics that were deleted since they had some ids, or deleted and made again, in order."""
+    """Returns the topics, in order, that were deleted, or deleted and made again, since they had the given ids."""
     return tuple(sorted(topic for topic, topic_id in ids.items() if now.get(topic) != topic_id))
 
 
 def topics_to_write(settings: KafkaSettings, topics: Iterable[str]) -> str:
-    """Makes missing topics where we may, and returns the cluster's id. Raises LogError."""
+    """Makes topics that are missing, if we may, and returns the cluster's id. Raises LogError."""
     wanted = set(topics)
     with administering(settings, "list topics") as admin:
         missing = wanted - set(admin.list_topics())
@@ -134,7 +138,7 @@ def _make_for(settings: KafkaSettings, missing: str) -> None:
         ensure_topics(settings)
     except LogError as error:
         if isinstance(error.__cause__, ERRORS.AuthorizationError):
-            # Who may not write a topic does not see it, so that it might lack or not be for them.
+            # A user who may not write to a topic does not see it, so it may be missing or forbidden.
             raise LogError(
                 f"{settings.username} may not write to topic {missing} at {settings.bootstrap}, or it is not there."
             ) from error

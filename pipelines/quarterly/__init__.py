@@ -1,1 +1,1 @@
-"""Quarters and measures: what is counted, where, and in which quarter."""
+"""Measures: what is counted, in which cell and in which quarter."""

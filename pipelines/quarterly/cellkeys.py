@@ -1,8 +1,8 @@
 """A cell's dimensions packed into one 64-bit number, so that counting is a sum over numbers.
 
-The low bits are the packed state of a meter in place (`history/state.py`); above them lie the measure's detail, the
-quarter and the measure. Value 0 of a dimension is "not named". Flink's state holds keys: a stream goes on from a
-savepoint only under the code that wrote it.
+The low bits are the packed state of a meter in place (`history/state.py`); above them are the measure's detail, the
+quarter and the measure. Value 0 of a dimension is "not named". Flink's state holds keys, so a stream resumes from a
+savepoint only with the code that wrote it.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ Keys = npt.NDArray[np.int64]
 # In bytes. Names of service measures have up to forty.
 LONGEST_TEXT: Final = 200
 _MOST: Final = 2**63 - 1
-# A quarter is a number without a list of words: four times a year of at most four digits.
+# A quarter is a number without a list of words: four for each year, of at most four digits.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {"detail": (), "quarter": (), "measure": tuple(MEASURES)}
-# A new supplier, detail or measure need not move what lies above.
+# Room for new details and measures, so that they do not move the parts above.
 _ROOM: Final = {
     "detail": max(6, *(len(spec.details).bit_length() for spec in MEASURES.values())),
     "quarter": quarter_of_year(LAST_YEAR + 1, 1).bit_length(),
@@ -37,7 +37,7 @@ _DETAIL: Final = _LAYOUT["detail"]
 _QUARTER: Final = _LAYOUT["quarter"]
 _MEASURE: Final = _LAYOUT["measure"]
 _SPECS: Final = tuple(MEASURES.values())
-# The word of a measure's detail, at the measure's number times 64 and the detail's plus one.
+# The words of all details; each measure has a run of 2**bits, with the word of detail n at n + 1.
 _DETAIL_WORDS: Final = tuple(
     word for spec in _SPECS for word in ("", *spec.details, *[""] * ((1 << _DETAIL.bits) - 1 - len(spec.details)))
 )
@@ -47,12 +47,12 @@ LOCAL: Final = ("fuel", "sector", "meter_type", "operating_mode")
 
 
 def mask_of(dimensions: tuple[str, ...]) -> int:
-    """The bits of the named dimensions."""
+    """Returns the mask of the named dimensions."""
     return sum(PARTS[name].mask for name in dimensions if name in PARTS)
 
 
 def keys_of(measure: str, quarters: Keys, meters: Keys, details: npt.ArrayLike = -1) -> Keys:
-    """Keys of a measure's cells from quarters, packed meter dimensions and detail codes (-1: none).
+    """Returns keys of a measure's cells from quarters, packed meter dimensions and detail codes (-1: none).
 
     Raises OverflowError for a code that has no word.
     """
@@ -65,16 +65,16 @@ def keys_of(measure: str, quarters: Keys, meters: Keys, details: npt.ArrayLike =
 
 
 class CountTooLarge(Exception):
-    """A cell's value would not fit into it; the message is one sentence."""
+    """A cell's value does not fit into 64 bits; the message is one sentence."""
 
 
 def _may_overflow(values: Keys) -> bool:
-    """Whether a sum of some of the values may be beyond what 64 bits hold."""
+    """Whether a sum of some of the values may exceed 64 bits."""
     return len(values) > 0 and max(int(values.max()), -int(values.min())) * len(values) > _MOST
 
 
 def _require_room(keys: Iterable[int], sums: Iterable[int]) -> None:
-    """Raises CountTooLarge for the first sum that is beyond 64 bits."""
+    """Raises CountTooLarge for the first sum that exceeds 64 bits."""
     for key, total in zip(keys, sums, strict=True):
         if abs(total) > _MOST:
             at = np.array([key])
@@ -86,7 +86,7 @@ def _require_room(keys: Iterable[int], sums: Iterable[int]) -> None:
 
 
 def summed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Cells (`text`, `key`, `value`) added up by text and key, without those that come to 0. Raises CountTooLarge."""
+    """Returns cells (`text`, `key`, `value`) added up by text and key, zeros removed. Raises CountTooLarge."""
     if _may_overflow(frame["value"].to_numpy()):
         exact = frame.group_by("text", "key").agg(pl.col("value").cast(pl.Int128).sum())
         _require_room(exact["key"], exact["value"])
@@ -94,7 +94,7 @@ def summed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def summed_by_key(keys: Keys, values: Keys) -> tuple[Keys, Keys]:
-    """The distinct keys in order and the sum of the values of each, without those that come to 0.
+    """Returns the distinct keys in order and the sum of the values of each, zeros removed.
 
     Raises CountTooLarge.
     """
@@ -110,12 +110,12 @@ def summed_by_key(keys: Keys, values: Keys) -> tuple[Keys, Keys]:
 
 
 def empty_cells() -> pl.DataFrame:
-    """No cells."""
+    """Returns a frame of cells without rows."""
     return pl.DataFrame(schema={"text": pl.String, "key": pl.Int64, "value": pl.Int64})
 
 
 def named_cells(frame: pl.DataFrame) -> pl.DataFrame:
-    """Summed cells with the columns of `ledger_cells` in words, in the same order."""
+    """Returns summed cells in the columns of `ledger_cells`, codes as words, in the same order."""
     keys = frame["key"].to_numpy()
     measures, quarters = _MEASURE.get(keys), _QUARTER.get(keys)
     oldest = int(quarters.min(initial=0xFFFF))
@@ -137,14 +137,14 @@ def named_cells(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_words(name: str, words: tuple[str, ...]) -> pl.Expr:
-    """The words of a column of codes; no word for -1."""
+    """Returns a column of codes as words, empty for -1."""
     code = pl.col(name)
     place = pl.when(code < 0).then(len(words)).otherwise(code)
     return pl.lit(pl.Series([*words, ""], dtype=pl.String)).gather(place)
 
 
 def storable(texts: pl.Series) -> pl.Series:
-    """Free texts as any store can hold them in a key: one that is too long or has a NUL is named by its digest."""
+    """Returns free texts as any store can hold them in a key: a digest for one that is too long or has a NUL."""
     odd = (texts.str.len_bytes() > LONGEST_TEXT) | texts.str.contains("\0", literal=True)
     if not odd.any():
         return texts

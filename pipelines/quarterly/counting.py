@@ -1,7 +1,7 @@
-"""One small function a measure: which cells an ordered walk and the standing events add to.
+"""One small function for each measure: the cells that a walk and the standing events add to.
 
-A function returns a `Tally`: keys of cells and what is added to each. `CELLS_OF_MOVES` and
-`CELLS_OF_STANDING` are the registry; `measures.py` says what each measure means.
+A function returns a `Tally`: keys of cells and the value added to each. `CELLS_OF_MOVES` and `CELLS_OF_STANDING` are
+the registry; `measures.py` says what each measure means.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ _SUPPLIERS_OWN: Final = tuple(name for name in codes.SUPPLIER_RECORDS if name no
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Keys of cells, what each adds (1 where None), and the free text of each where the measure has one."""
+    """Keys of cells, the value that each adds (1 if None), and the free text of each if the measure has one."""
 
     keys: Ints
     values: Ints | None = None
@@ -43,12 +43,15 @@ class Tally:
 
     @property
     def each(self) -> Ints:
-        """What each key adds."""
+        """The value that each key adds."""
         return np.ones(len(self.keys), dtype=np.int64) if self.values is None else self.values
 
 
 def cells_of_tallies(tallies: Sequence[Tally]) -> pl.DataFrame:
-    """Tallies, some without text, as cells (`text`, `key`, `value`), added up; each measure is in one tally."""
+    """Returns tallies, with and without text, added up as cells (`text`, `key`, `value`).
+
+    All counts of a measure must be in one tally.
+    """
     plain = [tally for tally in tallies if tally.texts is None]
     keys, sums = summed_by_key(
         np.concatenate([tally.keys for tally in plain]),
@@ -80,7 +83,7 @@ class Moves:
     area_names: pl.Series
 
     def column(self, name: str) -> Ints:
-        """A column of the events as integers, -1 for null."""
+        """Returns a column of the events as integers, -1 for null."""
         return self.events[name].cast(pl.Int64).fill_null(-1).to_numpy()
 
     @property
@@ -90,11 +93,11 @@ class Moves:
 
     @property
     def installed(self) -> Mask:
-        """Which events count as installations: fitted, and no opening position."""
+        """Which events count as installations: those that fit a meter, opening positions excluded."""
         return self.fitted & (self.column("install_reason") != _OPENING)
 
     def cells(self, measure: str, where: Mask, meters: Ints, details: Ints | int = -1) -> Tally:
-        """One for each event in a mask, in the cell of its quarter, a packed meter and a detail."""
+        """Tallies 1 for each event in a mask, in the cell of its quarter, a packed meter and a detail."""
         chosen = details if isinstance(details, int) else details[where]
         return Tally(keys_of(measure, self.quarter[where], meters[where], chosen))
 
@@ -121,14 +124,14 @@ def moves_of(standing: pl.DataFrame) -> Moves:
 
 
 def _quarter_ends(moves: Moves) -> Ints:
-    """The last event of every meter and quarter, in order."""
+    """Returns the positions of the last event of every meter and quarter, in order."""
     last = np.ones(len(moves.meter), dtype=bool)
     last[:-1] = (np.diff(moves.meter) != 0) | (np.diff(moves.quarter) != 0)
     return np.flatnonzero(last)
 
 
 def _net_change(moves: Moves, measure: str, stock: Ints, details: Ints, texts: pl.Series | None = None) -> Tally:
-    """-1 in the cell left and +1 in the cell entered between quarter ends. `stock` is 0 where nothing is in stock."""
+    """Tallies -1 in the cell left and +1 in the cell entered between quarter ends; `stock` is 0 without a meter."""
     ends = _quarter_ends(moves)
     begins = np.concatenate([[True], np.diff(moves.meter[ends]) != 0])[: len(ends)]
     left = np.where(begins, -1, np.roll(ends, 1))
@@ -201,7 +204,7 @@ def _mode_recoveries(moves: Moves) -> Tally:
 
 
 def _senders(events: pl.DataFrame) -> Ints:
-    """The sender and the fuel of each event, packed as a meter's dimensions."""
+    """Returns the sender and the fuel of each event, packed as a meter's dimensions."""
     source, fuel = events["source"].to_numpy(), events["fuel"].to_numpy()
     return PARTS["source_id"].put(source) | PARTS["fuel"].put(fuel)
 
@@ -230,7 +233,7 @@ def _of(standing: pl.DataFrame, *records: str) -> pl.DataFrame:
 
 
 def _sent(measure: str, events: pl.DataFrame, detail: pl.Expr) -> Tally:
-    """One for each event in the cell of its quarter, sender, fuel and detail code."""
+    """Tallies 1 for each event in the cell of its quarter, sender, fuel and detail code."""
     quarters = quarters_of(events["effective_at"].to_numpy())
     details = events.select(detail.cast(pl.Int64)).to_series().to_numpy()
     return Tally(keys_of(measure, quarters, _senders(events), details))
@@ -254,7 +257,7 @@ def _reporting_delay(standing: pl.DataFrame) -> Tally:
 
 
 def _declared(standing: pl.DataFrame) -> tuple[Ints, Ints, pl.DataFrame]:
-    """Quarter and packed cell of the newest declaration of each source and cell, and those declarations."""
+    """Returns the quarters and packed cells of the newest declaration of each source and cell, and the declarations."""
     declared = standing.sort("reported_at", "event_a", "event_b")
     cell = ["source", "fuel", "quarter", "sector", "meter_type", "operating_mode", "region_code"]
     newest = declared.unique(cell, keep="last", maintain_order=True)
@@ -315,7 +318,7 @@ def _service_denominator(standing: pl.DataFrame) -> Tally:
     return _service(standing, "service_denominator", "denominator")
 
 
-# What is counted of the standing events of some records; where none of these stand there is nothing to count.
+# The counts of standing events, each with its record types; a count without any such event is skipped.
 CELLS_OF_STANDING: Final[tuple[tuple[Callable[[pl.DataFrame], Tally], tuple[str, ...]], ...]] = (
     (_visits, ("InstallationVisit",)),
     (_visits_supported, ("InstallationVisit",)),
@@ -333,7 +336,7 @@ CELLS_OF_STANDING: Final[tuple[tuple[Callable[[pl.DataFrame], Tally], tuple[str,
 
 
 def cells_of(standing: pl.DataFrame) -> pl.DataFrame:
-    """All cells (`text`, `key`, `value`) to which a frame of standing events adds up."""
+    """Returns all cells (`text`, `key`, `value`) to which a frame of standing events adds up."""
     if standing.is_empty():
         return empty_cells()
     there = {codes.RECORDS[code] for code in np.unique(standing["record"].to_numpy())}

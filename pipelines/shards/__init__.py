@@ -1,1 +1,1 @@
-"""Events by meter: shards of a run, spilled and gathered, and the snapshot that a later run goes on from."""
+"""Events by meter: shards of a run, spilled and gathered, and the snapshot from which a stream goes on."""

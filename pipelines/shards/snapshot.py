@@ -1,9 +1,9 @@
-"""A snapshot: what a bounded run leaves so that a stream can go on from it.
+"""A snapshot: the files of a bounded run from which a stream can go on.
 
-A folder with `snapshot.json` (what it is and how far it read), one Arrow file a shard that has any meter, with the
-shard's history sorted by meter, and the run's cells, intake and quarantine. The histories are not compressed, some 250
-bytes a row, so that the rows of a meter are read through the memory map and no others. The folder takes its name when
-all of it is written.
+A folder with `snapshot.json` (its description and how far it read), one Arrow file for each shard that has any meter,
+with the shard's history sorted by meter, and the run's cells, intake and quarantine. The histories are not compressed,
+some 250 bytes a row, so that only the rows of the meters asked for are read through the memory map. The folder gets its
+name when all of it is written.
 """
 
 import functools
@@ -26,7 +26,7 @@ from pipelines.store import versions
 MANIFEST: Final = "snapshot.json"
 LEDGER: Final = ("cells", "intake", "quarantine")
 Meters = npt.NDArray[np.uint64]
-# For every topic, the offset of each partition (as text) up to which, exclusively, it was read.
+# For every topic, the first offset of each partition (as text) that was not read.
 Offsets = dict[str, dict[str, int]]
 
 
@@ -36,7 +36,7 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a snapshot is: its run, its key, its shards, what made it, and the offsets up to which it read the log.
+    """A snapshot's description: its run, key, shards and versions, and the offsets up to which it read the log.
 
     `topic_ids` are the ids of the topics in `offsets`.
     """
@@ -54,7 +54,7 @@ class Manifest:
 
 
 def shard_path(folder: Path, shard: int) -> Path:
-    """Where the history of a shard lies."""
+    """Returns the path of a shard's history."""
     return folder / f"shard-{shard:05}.arrow"
 
 
@@ -70,7 +70,7 @@ def write_shard(folder: Path, shard: int, history: pl.DataFrame) -> None:
 
 
 def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.DataFrame]) -> None:
-    """Completes the snapshot whose shards lie in a work folder: manifest, ledger and name. Raises SnapshotError."""
+    """Writes manifest and ledger beside the shards in a work folder, and moves it to `folder`. Raises SnapshotError."""
     require_new(folder)
     for name, frame in zip(LEDGER, ledger, strict=True):
         frame.write_ipc(work / f"{name}.arrow", compression="lz4")
@@ -85,7 +85,7 @@ def finish(work: Path, folder: Path, manifest: Manifest, ledger: Sequence[pl.Dat
 
 
 def require_new(folder: Path) -> None:
-    """Raises SnapshotError if the path of a new snapshot exists already."""
+    """Raises SnapshotError if the folder of a new snapshot already exists."""
     if folder.exists() or folder.is_symlink():
         raise SnapshotError(f"The folder {folder} exists; name a new one for the snapshot.")
 
@@ -98,7 +98,7 @@ class Snapshot:
     manifest: Manifest
 
     def rows_of(self, meters: Meters) -> pl.DataFrame:
-        """History rows whose `meter_a` is one of the sorted, distinct numbers."""
+        """Returns the history rows whose `meter_a` is one of the sorted, distinct numbers."""
         shards = meters % np.uint64(self.manifest.shards)
         paths = [(str(shard_path(self.folder, int(shard))), meters[shards == shard]) for shard in np.unique(shards)]
         found = [_rows_in(path, wanted) for path, wanted in paths]
@@ -109,11 +109,11 @@ class Snapshot:
         return pl.concat([empty_history(), frame])
 
     def ledger(self) -> tuple[pl.DataFrame, ...]:
-        """Cells, intake and quarantine of the run, in the columns of the ledger's tables."""
+        """Returns cells, intake and quarantine of the run, in the columns of the ledger's tables."""
         return tuple(pl.read_ipc(self.folder / f"{name}.arrow") for name in LEDGER)
 
     def require(self, key_id: str) -> None:
-        """Raises SnapshotError where the snapshot was made with another key, rules, schemas or code."""
+        """Raises SnapshotError if the snapshot was made with another key, rules, schemas or code."""
         ours = {
             "pseudonym key": (self.manifest.key_id, key_id),
             "version of the rules": (self.manifest.rule_version, versions.rule_version()),
@@ -128,7 +128,7 @@ class Snapshot:
 
 
 def open_snapshot(folder: Path) -> Snapshot:
-    """The snapshot in a folder. Raises SnapshotError."""
+    """Returns the snapshot in a folder. Raises SnapshotError if there is none or it cannot be read."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return Snapshot(folder, Manifest(**manifest))
@@ -139,14 +139,17 @@ def open_snapshot(folder: Path) -> Snapshot:
 
 
 def occurs(numbers: Meters, meters: Meters) -> npt.NDArray[np.bool_]:
-    """Which numbers are among some sorted, distinct meters: a search for each number, however many meters there are."""
+    """Returns a mask of the numbers that are among some sorted, distinct meters.
+
+    The cost is one search for each number, however many meters there are.
+    """
     if not len(meters):
         return np.zeros(len(numbers), dtype=bool)
     return meters[np.minimum(np.searchsorted(meters, numbers), len(meters) - 1)] == numbers
 
 
 def places(ordered: Meters, meters: Meters) -> npt.NDArray[np.int64]:
-    """Positions of all the given meters among ordered numbers, each as often as it occurs."""
+    """Returns the positions of all the given meters among ordered numbers, each as often as it occurs."""
     first = np.searchsorted(ordered, meters, side="left")
     counts = np.searchsorted(ordered, meters, side="right") - first
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -154,7 +157,7 @@ def places(ordered: Meters, meters: Meters) -> npt.NDArray[np.int64]:
 
 
 def _rows_in(path: str, meters: Meters) -> "pa.RecordBatch | None":
-    """The rows of some meters of one shard's file, if it has any."""
+    """Returns the rows of some meters in one shard's file, or None if it has none."""
     history = _history(path)
     if history is None:
         return None
@@ -164,5 +167,5 @@ def _rows_in(path: str, meters: Meters) -> "pa.RecordBatch | None":
 
 @functools.cache
 def _history(path: str) -> "pa.RecordBatch | None":
-    """All rows of a shard's file, on disk; None where the shard has no history."""
+    """Returns all rows of a shard's file, mapped from disk, or None if the shard has no history."""
     return pa.ipc.open_file(pa.memory_map(path)).get_batch(0) if Path(path).exists() else None

@@ -1,7 +1,7 @@
-"""Events spilled by shard: one Arrow file a spill, one compressed record batch a shard, read back batch by batch.
+"""Events spilled by shard: one Arrow file per spill, one compressed record batch per shard, read back by batch.
 
-Elements between Beam steps are `Segment`s, a path and a place, since DirectRunner keeps all
-that it shuffles in memory. Paths may be on any Beam filesystem.
+Elements between Beam steps are `Segment`s, each a path and a position, since DirectRunner keeps everything that it
+shuffles in memory. Paths may be on any Beam filesystem.
 """
 
 import functools
@@ -31,7 +31,7 @@ class Segment:
 
 
 def shard_of(events: pl.DataFrame, shards: int) -> pl.Series:
-    """The shard of every event: the digest of fuel and meter point modulo the number of shards."""
+    """Returns the shard of every event: the digest of fuel and meter point modulo the number of shards."""
     return (events["meter_a"] % shards).cast(pl.UInt32)
 
 
@@ -58,7 +58,7 @@ def _reader(path: str) -> "pa.ipc.RecordBatchFileReader":
 
 
 def gather(segments: Iterable[Segment]) -> pl.DataFrame:
-    """The events of all segments as one event frame."""
+    """Returns the events of all segments as one event frame."""
     frames = [pl.from_arrow(_reader(s.path).get_batch(s.batch), rechunk=False) for s in segments]
     typed = [frame for frame in frames if isinstance(frame, pl.DataFrame)]
     return pl.concat(typed, rechunk=True) if typed else columns.empty_events()

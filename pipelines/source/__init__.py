@@ -1,1 +1,1 @@
-"""Where events come from: Avro files in folders (and, with the stream, Kafka)."""
+"""Reads events from Avro files in folders and from the Kafka log."""

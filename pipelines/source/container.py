@@ -1,10 +1,9 @@
 """Walks an Avro object container block by block, so that damage costs only what is damaged.
 
-Polars refuses a whole file for one bad byte, and its reader knows neither provenance nor
-joining. This module finds the blocks (Avro specification, "Object Container Files") and
-takes their bodies out; `decode.py` turns many bodies of one schema into columns at once.
-Every byte behind the header of a file lies in exactly one block or gap. A file that does not
-end with a whole sync marker ends in a gap or in a block that is cut.
+Polars refuses a whole file for one bad byte, and its reader neither keeps provenance nor joins files. This module finds
+the blocks (Avro specification, "Object Container Files") and takes their bodies out; `decode.py` turns many bodies of
+one schema into columns at once. Every byte after the header of a file lies in exactly one block or gap. A file that
+does not end with a whole sync marker ends in a gap or in a block that is cut.
 """
 
 import bz2
@@ -23,18 +22,18 @@ import zstandard
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
-# A block holds some thousand records of some hundred bytes; no honest one is near this.
+# A block holds some thousand records of some hundred bytes; no valid one comes near this.
 MOST_BODY_BYTES = 536_870_912
-# The first bytes in which the header of a file is looked for; one with much metadata is longer.
+# The length within which the header of a file is usually found; one with much metadata is longer.
 USUAL_HEADER_BYTES: Final = 65_536
-# So far before a sync marker the beginning of its block is looked for, where damage hides where that is.
+# How far before a sync marker the beginning of its block is searched for if damage hides it.
 MOST_SEARCHED_BYTES: Final = 1_048_576
-# fastavro leaves three bytes of zlib's checksum behind a deflated body.
+# fastavro leaves three bytes of zlib's checksum after a deflated body.
 LEFT_BEHIND: Final = 4
-# Does a body, as it stands in the file, hold exactly this number of records?
+# Whether a body, as it stands in the file, holds exactly this number of records.
 Holds = Callable[[bytes, int], bool]
 METADATA = {"type": "map", "values": "bytes"}
-# The errors of reading bytes that are not Avro, or Avro with a schema that is not valid.
+# The errors raised by bytes that are not Avro, or by Avro with an invalid schema.
 UNREADABLE = (
     EOFError,
     IndexError,
@@ -60,7 +59,7 @@ class Packing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a container: writer schema, codec, other metadata, sync marker and where the blocks begin."""
+    """The header of a container: writer schema, codec, all metadata, sync marker and where the blocks begin."""
 
     schema: Any
     codec: str
@@ -70,29 +69,29 @@ class Header:
 
     @property
     def packing(self) -> Packing:
-        """How the bodies behind it are packed."""
+        """How the bodies after it are packed."""
         return Packing(self.codec, self.sync)
 
 
 class Trust(IntEnum):
-    """How far the count in the header of a block is to be believed."""
+    """How far the record count in the header of a block can be trusted."""
 
     # A message that is one event.
     CERTAIN = 0
     # The size is right, and the count is that of all other blocks.
     CONFIRMED = 1
-    # The size leads to a sync marker or to another block, or the body was tried and holds that count.
+    # The size leads to a sync marker or to another block, or the body was read and holds that count.
     FRAMED = 2
     # The size is right, but no block can have that count: `records` is 0.
     ABSURD = 3
-    # The file ends in the body.
+    # The file ends within the body.
     CUT = 4
-    # The size leads nowhere, so where the body ends is a guess.
+    # The size leads to no marker or block, so the end of the body is a guess.
     TORN = 5
 
     @property
     def is_framed(self) -> bool:
-        """Whether the size of the block is right and its count can be."""
+        """Whether the size of the block is right and its count is possible."""
         return self <= Trust.FRAMED
 
 
@@ -116,7 +115,7 @@ class Block:
 class Gap:
     """Bytes in which no block could be recognised: an unknown number of records is lost.
 
-    A gap of no bytes stands behind a sync marker of which bytes are missing, for whole blocks may be missing there.
+    An empty gap follows a sync marker with missing bytes, since whole blocks may be missing there.
     """
 
     start: int
@@ -125,7 +124,7 @@ class Gap:
 
 
 def read_header(data: bytes) -> Header:
-    """The header at the beginning of a container. Raises NotAvro."""
+    """Returns the header at the beginning of a container. Raises NotAvro if there is no sound one."""
     if data[:4] != MAGIC:
         raise NotAvro("The file is not an Avro object container.")
     length = USUAL_HEADER_BYTES
@@ -150,13 +149,16 @@ def _header_in(data: bytes) -> Header:
     if len(sync) < SYNC_BYTES:
         raise NotAvro("The file's Avro header is cut short.")
     if not any(sync):
-        # Where a file was wiped, every 18 zeros would pass for a block without records.
+        # In a file overwritten with zeros, every 18 of them would pass for a block without records.
         raise NotAvro("The file's sync marker was overwritten with zeros.")
     return Header(schema, codec, metadata, sync, stream.tell())
 
 
 def _long(data: bytes, at: int) -> tuple[int, int]:
-    """A zigzag varint of at most ten bytes and the position behind it. Raises IndexError at the end of the data."""
+    """Returns a zigzag varint of at most ten bytes and the position after it.
+
+    Raises IndexError if the data ends first or the varint is longer.
+    """
     value = shift = 0
     while True:
         byte = data[at]
@@ -169,7 +171,7 @@ def _long(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _claimed(data: bytes, at: int, row: int = 0) -> Block | None:
-    """The block that a header at a position claims, whatever follows it; None where no header can stand."""
+    """Returns the block that a header at a position claims, whatever follows it; None if no header can be there."""
     try:
         records, body = _long(data, at)
         size, body = _long(data, body)
@@ -178,7 +180,7 @@ def _claimed(data: bytes, at: int, row: int = 0) -> Block | None:
     if size < 0:
         return None
     end = body + size
-    # Every record takes a byte at least, though a well compressed body may take less than a byte for each.
+    # Every record takes at least a byte, though a well compressed body may take less than a byte for each.
     if 0 < records <= MOST_BODY_BYTES and size:
         return Block(at, body, end, end + SYNC_BYTES, records, row)
     return Block(at, body, end, end + SYNC_BYTES, 0, row, Trust.FRAMED if records == size == 0 else Trust.ABSURD)
@@ -186,7 +188,7 @@ def _claimed(data: bytes, at: int, row: int = 0) -> Block | None:
 
 @dataclass(slots=True)
 class _Walk:
-    """A container that is walked; `marker` is where the sync marker was found that was looked for last."""
+    """A container that is being walked; `marker` is where the sync marker last searched for was found."""
 
     data: bytes
     sync: bytes
@@ -194,7 +196,7 @@ class _Walk:
     marker: int = -1
 
     def next_marker(self, at: int) -> int:
-        """Where the next sync marker begins; the end of the data where there is none."""
+        """Returns where the next sync marker begins, or the end of the data if there is no other."""
         if self.marker < at:
             found = self.data.find(self.sync, at)
             self.marker = len(self.data) if found < 0 else found
@@ -204,7 +206,7 @@ class _Walk:
         return self.data[block.end : block.behind] == self.sync
 
     def sound(self, at: int, row: int = 0) -> Block | None:
-        """The block at a position if there is no doubt of where its body ends: by its marker, or by its records."""
+        """Returns the block at a position if its marker or its records confirm where its body ends, else None."""
         block = _claimed(self.data, at, row)
         if block is None or self.is_marked(block):
             return block
@@ -219,7 +221,7 @@ class _Walk:
         return block.records > 0 and self.holds(self.data[block.body : block.end], block.records)
 
     def _behind(self, end: int) -> int:
-        """Where the next block begins behind a spoilt sync marker, of which bytes may be missing."""
+        """Returns where the next block begins after a damaged sync marker, of which bytes may be missing."""
         for skipped in range(SYNC_BYTES, -1, -1):
             block = _claimed(self.data, end + skipped)
             if block is not None and self.is_marked(block):
@@ -227,7 +229,7 @@ class _Walk:
         return min(end + SYNC_BYTES, len(self.data))
 
     def damaged(self, at: int, row: int) -> Block | Gap:
-        """What stands at a position where no block is sound, up to where the next one may begin."""
+        """Returns what lies at a position without a sound block, up to where the next one may begin."""
         block, marker = _claimed(self.data, at, row), self.next_marker(at)
         if block is not None and block.end <= marker and self.sound(block.behind) is not None:
             return block
@@ -241,7 +243,7 @@ class _Walk:
         return replace(block, end=end, behind=behind, trust=Trust.CUT if is_cut else Trust.TORN)
 
     def _resumed(self, at: int, marker: int) -> int | None:
-        """Where behind damage a block begins that ends at the next marker and holds its records."""
+        """Returns where, after damage, a block begins that ends at the next marker and holds its records, or None."""
         for begin in range(max(at + 1, marker - MOST_SEARCHED_BYTES), marker):
             block = _claimed(self.data, begin)
             if block is not None and block.end == marker and self._is_held(block):
@@ -250,9 +252,9 @@ class _Walk:
 
 
 def walk(data: bytes, header: Header, holds: Holds) -> Iterator[Block | Gap]:
-    """The blocks and gaps of a container in order; together they are every byte behind its header.
+    """Yields the blocks and gaps of a container in order; together they are every byte after its header.
 
-    `holds` is asked only where the size of a block does not lead to a sync marker.
+    `holds` is called only if the size of a block does not lead to a sync marker.
     """
     walking, at, row = _Walk(data, header.sync, holds), header.end, 0
     while at < len(data):
@@ -264,9 +266,9 @@ def walk(data: bytes, header: Header, holds: Holds) -> Iterator[Block | Gap]:
 
 
 def weighed(found: Iterable[Block | Gap]) -> list[Block | Gap]:
-    """What a walk found, with more trust in a count that all other blocks have; the last one may have fewer records.
+    """Returns what a walk found, with counts confirmed that are equal in all blocks; the last may have fewer records.
 
-    If a body cannot be read, there is no other witness to how many records it held.
+    If a body cannot be read, nothing else tells how many records it held.
     """
     listed = list(found)
     blocks = [one for one in listed if isinstance(one, Block) and one.records and one.trust == Trust.FRAMED]
@@ -282,7 +284,7 @@ def weighed(found: Iterable[Block | Gap]) -> list[Block | Gap]:
 
 
 class _Plain(NamedTuple):
-    """What came out of a compressed body, whether that was its end, and how many bytes stood behind its end."""
+    """The bytes from a compressed body, whether its end was reached, and how many bytes followed its end."""
 
     data: bytes
     ended: bool = True
@@ -309,7 +311,7 @@ def _streamed(reader: Any, body: bytes, most: int) -> _Plain:
 
 
 def _snappy(body: bytes, most: int) -> _Plain:
-    # Avro puts a CRC-32 of the plain bytes behind a snappy body.
+    # Avro puts a CRC-32 of the plain bytes after a snappy body.
     if cramjam.snappy.decompress_raw_len(body[:-4]) > most:
         raise ValueError("more than is allowed")
     plain = bytes(cramjam.snappy.decompress_raw(body[:-4]))
@@ -319,7 +321,7 @@ def _snappy(body: bytes, most: int) -> _Plain:
 
 
 def _zstandard(body: bytes, most: int) -> _Plain:
-    # This reader cannot be told how much to give, so it gets little at a time.
+    # This reader has no limit on its output, so it gets little input at a time.
     reader, parts, size, at = zstandard.ZstdDecompressor().decompressobj(), list[bytes](), 0, 0
     while at < len(body) and not reader.eof:
         parts.append(reader.decompress(body[at : at + _ZSTANDARD_STEP]))
@@ -346,10 +348,10 @@ CODECS: Final[dict[str, Callable[[bytes, int], _Plain]]] = {
 
 
 def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES, *, cut: bool = False) -> bytes | None:
-    """The uncompressed body of a block, or None where it cannot be uncompressed or the codec is unknown.
+    """Returns the uncompressed body of a block, or None if it cannot be uncompressed or the codec is unknown.
 
-    A compressed body of which more than `most` bytes would come cannot be uncompressed: a few kilobytes may be made
-    to stand for gigabytes. One that is `cut` short gives what comes before the cut.
+    A compressed body that would come to more than `most` bytes is not uncompressed, since a few kilobytes can be made
+    to stand for gigabytes. With `cut`, a body that ends too early returns what comes before the cut.
     """
     try:
         plain = CODECS[codec](data, max(most, 1))
@@ -364,6 +366,6 @@ def plain_body(data: bytes, codec: str, most: int = MOST_BODY_BYTES, *, cut: boo
         cramjam.DecompressionError,
     ):
         return None
-    # A size that is too large takes in what follows the body, which may be whole blocks.
+    # If the size is too large, the body includes what follows it, which may be whole blocks.
     is_whole = plain.ended and plain.behind <= LEFT_BEHIND
     return plain.data if is_whole or cut else None

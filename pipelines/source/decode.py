@@ -1,10 +1,9 @@
-"""Bodies of Avro blocks in, columns out: many bodies of one schema are read in one call.
+"""Decodes the bodies of Avro blocks into columns: many bodies of one schema in one call.
 
-Polars reads Avro into columns ten times faster than a reader of records, but it knows no
-enums inside unions. On the wire an enum is the varint of its position, just as an int is,
-so bodies are put under a header that calls enums ints and logical types by their plain
-types: what comes out are codes. Only where such a call fails are the bodies read one by
-one, and those that cannot be read whole are read record by record (`salvage.py`).
+Polars reads Avro into columns ten times faster than a reader of records, but it does not support enums inside unions.
+On the wire an enum is the varint of its position, just as an int is, so bodies are put under a header that declares
+enums as ints and logical types as their plain types, and the values read are codes. Only if such a call fails are the
+bodies read one by one, and those that cannot be read whole are read record by record (`salvage.py`).
 """
 
 import functools
@@ -31,7 +30,7 @@ _ONE_AT_A_TIME: Final = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one of the bodies: its bad rows, how many more are lost, and whether even more may be."""
+    """What is wrong with the body at `place`: its bad rows, how many more are lost, and whether yet more may be."""
 
     place: int
     bad: tuple[int, ...]
@@ -41,7 +40,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Columns of the records that could be read, for each body how many of its records they are, and what is lost."""
+    """The columns of the records that could be read, how many of them each body gave, and the faults of bodies."""
 
     frame: pl.DataFrame
     read: tuple[int, ...]
@@ -49,9 +48,9 @@ class Decoded:
 
 
 def structure(schema: Any) -> str:
-    """What decides how bytes are read, as text: records, fields and symbols, but not the names of enum types.
+    """Returns what decides how bytes are read, as text: records, fields and symbols, but no names of enum types.
 
-    Two writers may call the same list of symbols by different type names; the bytes are the same.
+    Two writers may use different type names for the same list of symbols; the bytes are the same.
     """
     fields = [(field["name"], _structure(field["type"])) for field in schema["fields"]]
     name = schema["name"] if "." in schema["name"] else f"{schema.get('namespace', '')}.{schema['name']}"
@@ -69,7 +68,7 @@ def _structure(kind: Any) -> Any:
 
 
 def plain(kind: Any) -> Any:
-    """The Avro type with enums called ints and logical types called by their plain types."""
+    """Returns the Avro type with enums as ints and logical types as their plain types."""
     if isinstance(kind, list):
         return [plain(branch) for branch in kind]
     if isinstance(kind, dict):
@@ -100,10 +99,10 @@ def _varint(value: int) -> bytes:
 
 
 def _columns(bodies: Sequence[Body], version: RecordSchema) -> pl.DataFrame | None:
-    """The columns of bodies of which each is filled to its last byte by its records, or None where one is not."""
+    """Returns the columns of some bodies, or None if the records of one do not fill it to its last byte."""
     data, records = b"".join(body.data for body in bodies), sum(body.records for body in bodies)
     if records * len(version.field_names) > len(data):
-        # Every field takes a byte at least; Polars would make room for whatever number a damaged block claims.
+        # Every field takes at least a byte; Polars would allocate room for any number that a damaged block claims.
         return None
     header = _plain_header(version)
     container = b"".join((header, _varint(records), _varint(len(data)), data, header[-16:]))
@@ -119,7 +118,7 @@ def _columns(bodies: Sequence[Body], version: RecordSchema) -> pl.DataFrame | No
 
 @contextmanager
 def _panics_unprinted() -> Iterator[None]:
-    """Discards standard error for a moment: Polars prints its own panics, which we catch and count."""
+    """Discards standard error meanwhile: Polars prints a panic before it raises it, and we catch and count it."""
     with _ONE_AT_A_TIME:
         kept, nowhere = os.dup(STDERR), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, STDERR)
@@ -146,7 +145,7 @@ def _frame_type(kind: Any) -> type[pl.DataType]:
 
 
 def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
-    """Columns of all bodies in order, under the record's current schema; see `Decoded`.
+    """Returns the columns of all bodies in order, under the record's current schema; see `Decoded`.
 
     Enum columns hold codes of the current schema's symbols; timestamps are milliseconds, dates days since 1970.
     """
@@ -157,9 +156,9 @@ def decode(bodies: Sequence[Body], version: RecordSchema) -> Decoded:
 
 
 def _read(bodies: Sequence[Body], version: RecordSchema, first: int) -> Iterator[Decoded]:
-    """What bodies give, in order; the first one has the place `first`.
+    """Yields what could be read of some bodies, in order; the first one has the place `first`.
 
-    Bodies that cannot be read together are halved until the unreadable ones are alone.
+    Bodies that cannot be read together are halved until each body that cannot be read is on its own.
     """
     together = _columns(bodies, version) if all(_may_be_joined(body) for body in bodies) else None
     if together is not None:
@@ -188,7 +187,7 @@ def _empty(version: RecordSchema) -> pl.DataFrame:
 
 
 def resolve(frame: pl.DataFrame, version: RecordSchema) -> pl.DataFrame:
-    """The frame under the record's current schema: new fields by their defaults, codes by their symbols."""
+    """Returns the frame under the record's current schema: new fields by their defaults, codes by their symbols."""
     newest = current()[version.record]
     if version.fingerprint == newest.fingerprint:
         return frame

@@ -1,8 +1,8 @@
-"""How many bytes each record took on the wire, worked out from its columns.
+"""Works out from its columns how many bytes each record took on the wire.
 
-The reader of joined bodies does not mind what is left over, so a body that holds more records than it claims would
-take the places of the next sender's. Only if the lengths add up to every body's end is each record attributed to the
-right sender.
+The reader of joined bodies ignores what is left over, so records of a body that holds more than it claims would be
+taken for the next sender's. Only if the lengths add up to every body's end is each record attributed to the right
+sender.
 """
 
 from typing import Any, Final
@@ -21,7 +21,7 @@ _VARINTS: Final = np.array([1 << 7 * n for n in range(1, 10)], dtype=np.uint64)
 
 
 def _varint_bytes(values: npt.ArrayLike) -> Ints:
-    """How many bytes signed numbers take as zigzag varints."""
+    """Returns how many bytes signed numbers take as zigzag varints."""
     signed = np.asarray(values, dtype=np.int64)
     zigzag = ((signed << 1) ^ (signed >> 63)).view(np.uint64)
     return np.searchsorted(_VARINTS, zigzag, side="right").astype(np.int64) + 1
@@ -32,7 +32,7 @@ def _of_numbers(column: pl.Series) -> Ints | int:
     if isinstance(least, int) and isinstance(most, int) and least >= 0:
         ends = _varint_bytes([least, most])
         if ends[0] == ends[1]:
-            # As nearly always: codes, and times of one age.
+            # The usual case: codes, and times of about the same date.
             return int(ends[0])
     return _varint_bytes(column.fill_null(0).to_numpy())
 
@@ -50,7 +50,7 @@ def _of_values(column: pl.Series) -> Ints | int:
 
 
 def record_bytes(frame: pl.DataFrame, version: RecordSchema) -> Ints:
-    """The encoded length of each row of a frame as it was read under a version of a record's schema."""
+    """Returns the encoded length of each row of a frame, as read under a version of a record's schema."""
     total = np.zeros(frame.height, dtype=np.int64)
     for field in version.schema["fields"]:
         total += _of_field(frame[field["name"]], field["type"])
@@ -60,7 +60,7 @@ def record_bytes(frame: pl.DataFrame, version: RecordSchema) -> Ints:
 def _of_field(column: pl.Series, kind: Any) -> Ints | int:
     if columns.plain_type(kind) is kind:
         return _of_values(column)
-    # A union takes a byte to say which branch follows, and null takes no more.
+    # A union takes one byte for its branch, and null takes no more.
     lengths = _of_values(column)
     if column.null_count() == 0:
         return lengths + 1

@@ -1,7 +1,7 @@
 """Reads the headers and block headers of event files, and plans blocks of up to 100,000 events.
 
-Planning reads a few bytes of every Avro block and nothing of its body unless the block does
-not end where it should, so the number of events and the work are known before the run begins.
+Planning reads a few bytes of every Avro block, and its body only if the block does not end where it should, so the
+number of events and the work are known before the run begins.
 """
 
 import functools
@@ -24,12 +24,12 @@ from pipelines.source.names import escaped, owner_of, provenances
 from schemas.registry import RecordSchema, by_fingerprint
 
 RECEIVED_AT: Final = "received_at"
-# More digits than these are no instant of any calendar.
+# A number with more digits lies outside the calendar.
 MILLISECONDS: Final = re.compile(r"-?[0-9]{1,18}")
 SYNTHETIC: Final = "gb.smartmeter.synthetic"
 UNDECODABLE: Final = "UNDECODABLE"
 UNKNOWN_SCHEMA: Final = "UNKNOWN_SCHEMA"
-# What a body may come to that is read to find out where its block ends.
+# The largest plain body that is read to find out where its block ends.
 MOST_JUDGED_BYTES: Final = 67_108_864
 
 
@@ -45,26 +45,26 @@ class Piece:
 
     @property
     def records(self) -> int:
-        """Records by the block headers."""
+        """The number of records by the block headers."""
         return int(self.blocks[:, 2].sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What makes up one block: pieces whose files share one schema version."""
+    """The pieces that make up one block; their files share one schema version."""
 
     version: RecordSchema
     pieces: tuple[Piece, ...]
 
     @property
     def records(self) -> int:
-        """Records by the block headers."""
+        """The number of records by the block headers."""
         return sum(piece.records for piece in self.pieces)
 
 
 @dataclass(slots=True)
 class Plan:
-    """The work: packets, what is lost before it begins, and what the files say of themselves."""
+    """The planned work: packets, what is lost already, and how many files there are of each kind."""
 
     packets: list[Packet] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
@@ -74,24 +74,27 @@ class Plan:
 
     @property
     def records(self) -> int:
-        """Records in all packets, by the block headers."""
+        """The number of records in all packets, by the block headers."""
         return sum(packet.records for packet in self.packets)
 
     @property
     def synthetic(self) -> bool:
-        """Whether every readable file says that it is synthetic."""
+        """Whether there is a readable file, and all such files are marked as synthetic."""
         return 0 < self.synthetic_files == self.files - self.unreadable
 
     unreadable: int = 0
 
 
 def find_files(inputs: Iterable[Path]) -> list[Path]:
-    """The event files among and under paths (see `finding`). Raises InputError."""
+    """Returns the event files among and under paths (see `finding`). Raises InputError."""
     return list(find(inputs).files)
 
 
 def plan(files: Iterable[Path], as_at: int | None = None) -> Plan:
-    """Plans the work over files; with `as_at` (milliseconds), without files received later. Raises InputError."""
+    """Plans the work over files. Raises InputError if a file cannot be read.
+
+    With `as_at` (milliseconds), files received later are excluded.
+    """
     made, listed = Plan(), list(files)
     pieces: dict[RecordSchema, list[Piece]] = {}
     for path, provenance in zip(listed, provenances(listed), strict=True):
@@ -104,7 +107,7 @@ def plan(files: Iterable[Path], as_at: int | None = None) -> Plan:
 
 
 def _packets(version: RecordSchema, pieces: list[Piece]) -> Iterator[Packet]:
-    """Joins pieces, in order, into packets of at most BLOCK_ROWS records where the pieces allow it."""
+    """Yields packets of at most BLOCK_ROWS records, joined from pieces in order; a larger piece is a packet itself."""
     batch: list[Piece] = []
     rows = 0
     for piece in pieces:
@@ -132,9 +135,9 @@ def _pieces(path: Path, origin: Origin, made: Plan, as_at: int | None) -> Iterat
 
 
 def received_ms(metadata: dict[str, bytes]) -> int | None:
-    """When a container says that it was received, in milliseconds since 1970; None if it does not say.
+    """Returns when a container says that it was received, in milliseconds since 1970; None if it does not say.
 
-    It says so in milliseconds or as a time with its zone (ISO 8601), and in the years that have a calendar.
+    The text is in milliseconds, or a time with its zone (ISO 8601), and counts only if it lies in the calendar.
     """
     text = metadata.get(RECEIVED_AT, b"").decode("utf-8", "replace").strip()
     instant = int(text) if MILLISECONDS.fullmatch(text) else _moment_ms(text)
@@ -150,7 +153,7 @@ def _moment_ms(text: str) -> int | None:
 
 
 def version_of(schema: Any) -> RecordSchema | None:
-    """The version of ours that a writer schema is (names of enum types aside), or None."""
+    """Returns our version of a writer schema (names of enum types aside), or None if there is no such version."""
     if not isinstance(schema, dict) or schema.get("type") != "record":
         return None
     try:
@@ -190,7 +193,7 @@ def _pieces_in(
 
 
 def judge(header: container.Header, version: RecordSchema | None) -> container.Holds:
-    """Whether a body of a container holds exactly a number of records; never where its schema is not known."""
+    """Returns a check whether a body holds exactly a number of records; it fails if the schema is unknown."""
 
     def holds(body: bytes, records: int) -> bool:
         plain = None if version is None else container.plain_body(body, header.codec, MOST_JUDGED_BYTES)
@@ -200,7 +203,7 @@ def judge(header: container.Header, version: RecordSchema | None) -> container.H
 
 
 def losses_by_headers(blocks: list[container.Block]) -> list[int | None]:
-    """The records of blocks that nobody can read: one number by the headers, and None for each that tells none."""
+    """Returns the losses for unreadable blocks: one number by the headers, and None for each without a count."""
     counted = [block for block in blocks if block.trust.is_framed]
     unknown: list[int | None] = [None] * (len(blocks) - len(counted))
     return [sum(block.records for block in counted), *unknown]
@@ -211,7 +214,7 @@ def _name(version: RecordSchema | None) -> str:
 
 
 def _groups(blocks: list[container.Block]) -> Iterator[list[container.Block]]:
-    """Runs of blocks of at most BLOCK_ROWS records (or one block that is larger)."""
+    """Yields runs of blocks of at most BLOCK_ROWS records (or one block that is larger)."""
     group: list[container.Block] = []
     rows = 0
     for block in blocks:

@@ -1,7 +1,7 @@
-"""Finds event files: whatever lies under an input is among the files, counted as another, or refused by name.
+"""Finds event files: everything under an input is one of the files, counted as another, or refused by name.
 
-A statistic must not miss a supplier in silence, so a folder that may not be read and a link that leads nowhere are
-errors. What is reached without a link is looked at first: a file that links lead to, too, has its own folder's name.
+A statistic must not miss a supplier in silence, so a folder that may not be read and a link to nothing are errors. What
+is reached without a link comes first, so that a file to which links also lead keeps its own folder's name.
 """
 
 import os
@@ -22,14 +22,14 @@ class InputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files to be read, each real one once, and how many others lie among them that are not Avro by name."""
+    """The files to read, each real one once, and the number of others among them that are not Avro by name."""
 
     files: tuple[Path, ...]
     others: int
 
 
 def find(inputs: Iterable[Path]) -> Found:
-    """The event files under folders, in order, and the files named themselves. Raises InputError."""
+    """Returns the event files under folders, in order, and the files named themselves. Raises InputError."""
     search, roots = _Search(), list(inputs)
     for number, root in enumerate(roots):
         search.begin(number, root)
@@ -43,7 +43,7 @@ def find(inputs: Iterable[Path]) -> Found:
 
 
 def settled(path: Path) -> Path:
-    """The absolute path without `..`, so that the names of its folders are those they have."""
+    """Returns the absolute path without `..`, which is resolved together with the links before it."""
     parts = path.absolute().parts
     if ".." not in parts:
         return path.absolute()
@@ -53,10 +53,10 @@ def settled(path: Path) -> Path:
 
 @dataclass(slots=True)
 class _Search:
-    """What has been seen. `files` are, by their real paths, the number of the input and the path under it.
+    """The state of a search. `files` maps real paths to the number of the input and the path under it.
 
-    `folders` are the device and number of each folder read, `links` the links that were not followed yet, and `filled`
-    the inputs that hold anything.
+    `folders` are the device and inode number of each folder read, `links` the links not yet followed, and `filled` the
+    inputs that hold a file or a folder already read.
     """
 
     files: dict[str, tuple[int, Path]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class _Search:
     others: int = 0
 
     def begin(self, number: int, root: Path) -> None:
-        """An input is looked at, but for the links in it."""
+        """Searches an input, except for the links in it. Raises InputError."""
         try:
             mode = root.stat().st_mode
         except OSError as error:
@@ -77,7 +77,7 @@ class _Search:
             self._add(number, settled(root), mode)
 
     def follow_links(self) -> None:
-        """All links are followed, and those that lie behind them."""
+        """Follows all links, and those found through them. Raises InputError."""
         while self.links:
             number, path = self.links.pop(0)
             try:
@@ -99,7 +99,7 @@ class _Search:
                 raise InputError(f"The folder {escaped(path)} cannot be read: {error.strerror}.") from error
 
     def _look_into(self, number: int, folder: Path) -> list[Path]:
-        """The folders in a folder, unless it was read before: links may lead round in a circle."""
+        """Returns the folders in a folder, none if it was read before: links may form a circle."""
         about = folder.stat()
         if (about.st_dev, about.st_ino) in self.folders:
             self.filled.add(number)

@@ -18,7 +18,7 @@ PACKET_RECORDS: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class LogPacket:
-    """Some ranges of the log that are read and judged in one go, and about how many records they hold."""
+    """Some ranges of the log that are read and judged together, and about how many records they hold."""
 
     ranges: tuple[Range, ...]
     records: int
@@ -26,10 +26,10 @@ class LogPacket:
 
 @dataclass(frozen=True, slots=True)
 class LogPlan:
-    """A bounded read of the log: its whole ranges, and the same cut and joined into packets.
+    """A bounded read of the log: its whole ranges, and the same ranges cut and joined into packets.
 
-    `topic_ids` are those of the topics read. `records` is an estimate from the first message of each range, by which
-    the work is spread.
+    `topic_ids` are those of the topics read. `records` is an estimate from the first message of each range, used to
+    spread the work.
     """
 
     settings: KafkaSettings
@@ -45,7 +45,7 @@ class LogPlan:
 
     @property
     def offsets(self) -> dict[str, dict[str, int]]:
-        """For each topic and partition (as text), the offset up to which, exclusively, it is read."""
+        """For each topic and partition (as text), the first offset that is not read."""
         found: dict[str, dict[str, int]] = {}
         for one in self.ranges:
             found.setdefault(one.topic, {})[str(one.partition)] = one.end
@@ -53,8 +53,8 @@ class LogPlan:
 
 
 def plan_log(settings: KafkaSettings, topics: Sequence[str]) -> LogPlan:
-    """Fixes the end offsets of all partitions of some topics and plans the read up to there. Raises LogError."""
-    # Before the offsets: of a topic that is made again in between, the id is that of the older one.
+    """Plans the read of some topics up to the present end of each partition. Raises LogError."""
+    # Read before the offsets, so that a topic that is made again in between has its older id here.
     ids = topic_ids(settings)
     whole = ranges(settings, topics)
     pieces = [piece for one in whole if one.end > one.start for piece in _pieces(settings, one)]
@@ -70,7 +70,7 @@ def _pieces(settings: KafkaSettings, whole: Range) -> Iterator[LogPacket]:
 
 
 def _records_a_message(settings: KafkaSettings, whole: Range) -> int:
-    """How many records the first message says it holds; 1 where it is a single event or says nothing."""
+    """Returns how many records the first message claims; 1 if it is a single event or claims none."""
     first = next((message.value or b"" for batch in messages(settings, whole) for message in batch), b"")
     try:
         header = container.read_header(first)
@@ -80,7 +80,7 @@ def _records_a_message(settings: KafkaSettings, whole: Range) -> int:
 
 
 def _packets(pieces: Iterable[LogPacket]) -> Iterator[LogPacket]:
-    """Small pieces joined to packets of up to PACKET_RECORDS, in order."""
+    """Yields packets of up to PACKET_RECORDS, joined from small pieces in order."""
     batch: list[Range] = []
     records = 0
     for piece in pieces:
@@ -94,7 +94,7 @@ def _packets(pieces: Iterable[LogPacket]) -> Iterator[LogPacket]:
 
 
 def read_log(settings: KafkaSettings, packet: LogPacket, as_at: int | None) -> Formed:
-    """The blocks of a packet's messages, and what could not be used of them. Raises LogError."""
+    """Returns the blocks of a packet's messages, and what could not be used of them. Raises LogError."""
     listed: list[Message] = []
     for one in packet.ranges:
         for batch in messages(settings, one):

@@ -1,4 +1,4 @@
-"""Messages of the Kafka log to blocks: events in single-object encoding, or whole blocks as object containers.
+"""Turns messages of the Kafka log into blocks: single-object events, or whole blocks as object containers.
 
 All messages of one schema version become one block. A message that cannot be used loses only itself.
 """
@@ -22,15 +22,15 @@ from pipelines.source.reading import Places, assemble, body_of
 from pipelines.source.salvage import Body
 from schemas.registry import HEADER_BYTES, SINGLE_OBJECT_MARKER, RecordSchema, by_fingerprint
 
-# What the blocks of one message may come to; a message of 1,000 events comes to some 200,000 bytes.
+# The most that the blocks of one message may hold; a message of 1,000 events has some 200,000 bytes.
 MOST_PLAIN_BYTES: Final = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)
 class Formed:
-    """Blocks made of messages, one a schema version, and what was lost.
+    """The blocks made of messages, one for each schema version, and what was lost.
 
-    `unmarked` is the number of messages of each owner that do not say that they are synthetic.
+    `unmarked` is the number of messages of each owner that are not marked as synthetic.
     """
 
     blocks: tuple[Block, ...]
@@ -40,7 +40,7 @@ class Formed:
 
 @dataclass(slots=True)
 class _Bodies:
-    """Bodies of one schema version, and for each its partition's place, its first row, its offset and its time."""
+    """Bodies of one schema version; `places` has the position of the origin, first row, offset and time of each."""
 
     bodies: list[Body] = field(default_factory=list)
     places: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class _Bodies:
 
 @dataclass(slots=True)
 class _Forming:
-    """What is gathered while messages are looked through."""
+    """What is gathered while messages are read."""
 
     origins: dict[tuple[str, int], int] = field(default_factory=dict)
     versions: dict[RecordSchema, _Bodies] = field(default_factory=dict)
@@ -68,7 +68,10 @@ class _Forming:
 
 
 def form(messages: Sequence[Message], as_at: int | None = None) -> Formed:
-    """Blocks of messages and what of them could not be used; with `as_at`, of what the broker received by then."""
+    """Returns the blocks of messages and what could not be used of them.
+
+    With `as_at` (milliseconds), messages that the broker received later are excluded.
+    """
     forming = _Forming()
     known = by_fingerprint()
     for message in messages:

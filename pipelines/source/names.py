@@ -1,8 +1,8 @@
 """Names of files as text that can be stored, printed and told apart.
 
-A file system takes almost any bytes as a name. What is kept of a name is printable UTF-8 from which the bytes can be
-told again: a byte that is no part of a printable character, and the backslash itself, stands as a backslash, an x and
-two hexadecimal digits. So ordinary names stay as they are.
+A file system takes almost any bytes as a name. The text kept of a name is printable UTF-8 from which the bytes can be
+restored: a byte that is not part of a printable character, and the backslash itself, is written as a backslash, an x
+and two hexadecimal digits. So ordinary names stay as they are.
 """
 
 import re
@@ -17,7 +17,7 @@ _ESCAPE: Final = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def escaped(name: str | Path) -> str:
-    """A name or path as printable text; `unescaped` gives it back."""
+    """Returns a name or path as printable text; `unescaped` reverses it."""
     return "".join(character if _is_plain(character) else _bytes_of(character) for character in str(name))
 
 
@@ -26,23 +26,23 @@ def _is_plain(character: str) -> bool:
 
 
 def _bytes_of(character: str) -> str:
-    # What Python could not decode of a name stands in it as lone surrogates, each for a byte.
+    # Python writes each byte of a name that it cannot decode as a lone surrogate.
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def unescaped(text: str) -> str:
-    """The name or path that `escaped` made a text of."""
+    """Returns the name or path of which `escaped` made the text."""
     plain = _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
     return plain.decode("utf-8", "surrogateescape")
 
 
 def owner_of(path: Path) -> str:
-    """The name of the folder that a file lies in, as text."""
+    """Returns the name of the folder that a file lies in, as text."""
     return escaped(path.absolute().parent.name)
 
 
 def provenances(paths: Sequence[Path]) -> list[str]:
-    """For each file its folder and its name, with as many folders before them as tell it from all the others."""
+    """Returns each file's folder and name, after as many folders as it takes to tell it from all the others."""
     parts = [("", *path.absolute().parts[1:]) for path in paths]
     lengths = [_SHORTEST] * len(parts)
     while True:

@@ -1,6 +1,6 @@
-"""Reads a planned packet: bodies out of files, columns out of bodies, one block and its losses out of both.
+"""Reads a planned packet: bodies from files, columns from bodies, and from both one block and its losses.
 
-`assemble` is the part that messages of the Kafka log share with files (`messages.py`).
+Files share `assemble` with messages of the Kafka log (`messages.py`).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A block and what could not be read of what it was to be made of."""
+    """A block, and the losses of what could not be read for it."""
 
     block: Block
     losses: tuple[Loss, ...]
@@ -33,9 +33,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where bodies lie: for each its position in `origins`, the row of its first record there and, from Kafka, more.
+    """Where bodies lie: for each, the position of its origin in `origins` and the row of its first record there.
 
-    `offset` is the message's and `received_at` the broker's time in milliseconds; files have neither.
+    Bodies from Kafka also have `offset`, the message's, and `received_at`, the broker's time in milliseconds; files
+    have neither.
     """
 
     origins: tuple[Origin, ...]
@@ -46,7 +47,7 @@ class Places:
 
 
 def bodies_of(piece: Piece) -> list[Body]:
-    """The plain bodies of a piece."""
+    """Returns the plain bodies of a piece."""
     bodies = []
     with Path(piece.path).open("rb") as file:
         for start, end, records, trust in piece.blocks.tolist():
@@ -58,15 +59,15 @@ def bodies_of(piece: Piece) -> list[Body]:
 def body_of(
     raw: bytes, packing: container.Packing, records: int, trust: Trust, most: int = container.MOST_BODY_BYTES
 ) -> Body:
-    """The plain body of a block, limited in bytes, with the count in its header and how far to trust that."""
+    """Returns the plain body of a block, of at most `most` bytes, with the count in its header and the trust in it."""
     data = container.plain_body(raw, packing.codec, most, cut=trust == Trust.CUT)
-    # A size that is too large takes in the next blocks, of which the count says nothing.
+    # If the size is too large, the body includes the next blocks, which the count does not cover.
     takes_in_more = data is None and packing.sync in raw
     return Body(data or b"", records, Trust.TORN if takes_in_more else trust, data is not None)
 
 
 def read(packet: Packet, as_at: int | None = None) -> Reading:
-    """The block of a packet; with `as_at`, without rows of undated files that were reported later."""
+    """Returns the block of a packet; with `as_at`, without rows of undated files that were reported later."""
     bodies = [bodies_of(piece) for piece in packet.pieces]
     places = Places(
         tuple(piece.origin for piece in packet.pieces),
@@ -82,9 +83,10 @@ def _first_rows(piece: Piece) -> Ints:
 
 
 def assemble(version: RecordSchema, bodies: Sequence[Body], places: Places, as_at: int | None = None) -> Reading:
-    """The block of bodies of one schema version, and their losses; see `Places`.
+    """Returns the block of bodies of one schema version, and their losses; see `Places`.
 
-    With `as_at` (milliseconds), without what the broker received later and, of undated files, what was reported later.
+    With `as_at` (milliseconds), excludes what the broker received later and, from undated files, what was reported
+    later.
     """
     decoded = decode(bodies, version)
     frame = _with_provenance(decoded, places)
@@ -96,7 +98,7 @@ def assemble(version: RecordSchema, bodies: Sequence[Body], places: Places, as_a
 
 
 def _with_provenance(decoded: Decoded, places: Places) -> pl.DataFrame:
-    """The frame with its columns of provenance; the rows of a body begin where the body does."""
+    """Returns the frame with its columns of provenance; a body's rows count from its first row."""
     read = np.array(decoded.read, dtype=np.int64)
     begins = np.cumsum(read) - read
     within = np.arange(read.sum()) - np.repeat(begins, read)
@@ -121,7 +123,7 @@ def _as_at(frame: pl.DataFrame, origins: tuple[Origin, ...], as_at: int) -> pl.D
 
 
 def _lost(version: RecordSchema, decoded: Decoded, places: Places) -> list[Loss]:
-    """What each file or message lost to damage: records that can be named, a number, and places of unknown number."""
+    """Returns what each file or message lost to damage: records by row, numbers of records, and unknown numbers."""
     named: list[Loss] = []
     counted: dict[tuple[str, str], int] = {}
     for fault in decoded.faults:
@@ -136,14 +138,14 @@ def _lost(version: RecordSchema, decoded: Decoded, places: Places) -> list[Loss]
 
 
 def _lies(fault: Fault, places: Places) -> tuple[str, str]:
-    """The owner of a faulty body, and the file or message in which it lies."""
+    """Returns the owner of a faulty body, and the file or message in which it lies."""
     origin = places.origins[int(places.origin[fault.place])]
     message = "" if places.offset is None else f"/{places.offset[fault.place]}"
     return origin.owner, origin.path + message
 
 
 def _beyond_calendar(version: RecordSchema, rows: pl.DataFrame, places: Places) -> list[Loss]:
-    """Rows with an instant outside the calendar: no quarter and no date can be told of them."""
+    """Returns a loss for each row with an instant outside the calendar, which has no quarter or date."""
     lies = provenance(places.origins, rows).to_list()
     owners = [places.origins[at].owner for at in rows["origin"].to_list()]
     return [Loss(owner, version.record, UNDECODABLE, at, 1) for owner, at in zip(owners, lies, strict=True)]

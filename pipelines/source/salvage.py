@@ -1,8 +1,8 @@
-"""Reads the records of one body one by one, where reading columns fails: far slower, so for damaged blocks only.
+"""Reads the records of one body one by one if reading columns fails; far slower, so for damaged blocks only.
 
-A string is skipped by its length and an enum by its varint, so a record that holds bad text or a code that its
-schema does not have costs only itself. Where the records do not come out as the block's header says, something
-worse is wrong: then only those before the first doubtful record are kept.
+A string is skipped by its length and an enum by its varint, so a record that holds bad text or a code that its schema
+does not have costs only itself. If the records do not add up to what the block's header says, more is wrong: then only
+those before the first doubtful record are kept.
 """
 
 import functools
@@ -24,7 +24,7 @@ MOST_VARINT_BITS: Final = 70
 class Body(NamedTuple):
     """The plain bytes of one Avro block and the count in its header.
 
-    `is_plain` is False, and there are no bytes, where the block cannot be uncompressed.
+    `is_plain` is False, and there are no bytes, if the block cannot be uncompressed.
     """
 
     data: bytes
@@ -34,7 +34,7 @@ class Body(NamedTuple):
 
 
 class End(Enum):
-    """How the reading of a body ended: at its last byte, within a sound record, or where no record can be."""
+    """How the reading of a body ended: at its last byte, within a sound record, or where no record can follow."""
 
     FILLED = auto()
     RAN_OUT = auto()
@@ -45,7 +45,7 @@ class End(Enum):
 class Passed:
     """The records of a body in order: the values of each, or None for a bad one.
 
-    `bounds` is where each begins, and where the last one ends.
+    `bounds` has the position where each begins, and where the last one ends.
     """
 
     values: list[tuple[Any, ...] | None]
@@ -53,15 +53,15 @@ class Passed:
     end: End
 
     def is_sound(self, data: bytes, row: int) -> bool:
-        """Whether a record is good and begins like one of ours."""
+        """Whether a record is good and begins with the length of a uuid, as ours do."""
         return self.values[row] is not None and data[self.bounds[row]] == UUID_FOLLOWS
 
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """What is made of a damaged body: its good and its bad rows, how many more are lost, and whether even more may be.
+    """What is kept of a damaged body: its good and bad rows, how many more are lost, and whether yet more may be.
 
-    Only what a header says and nothing else confirms is both: a number, of which nobody can tell whether it is all.
+    A number that a header gives and nothing confirms is in `lost` with `more` true: it may not be the whole loss.
     """
 
     passed: Passed
@@ -78,7 +78,7 @@ class Salvage:
 
     @property
     def runs(self) -> list[list[int]]:
-        """Where the good rows begin and end in the body, one list of bounds for each run of rows without a bad one."""
+        """The bounds of the good rows in the body, one list for each run of rows without a bad one."""
         edges = [-1, *self.bad, len(self.good) + len(self.bad)]
         runs = [self.passed.bounds[before + 1 : after + 1] for before, after in itertools.pairwise(edges)]
         return [run for run in runs if len(run) > 1]
@@ -93,7 +93,7 @@ class _RanOut(_Broken):
 
 
 class _Bad:
-    """In place of a value that cannot be read though its end is known."""
+    """Takes the place of a value that cannot be read although its end is known."""
 
 
 _BAD: Final = _Bad()
@@ -128,7 +128,7 @@ def _text(data: bytes, at: int) -> tuple[Any, int]:
 def _truth(data: bytes, at: int) -> tuple[Any, int]:
     if at == len(data):
         raise _RanOut
-    # Other numbers than 0 and 1 are read as columns are read.
+    # Numbers other than 0 and 1 are read as Polars reads them in columns.
     return data[at] == 1, at + 1
 
 
@@ -143,7 +143,7 @@ def _within(least: int, most: int) -> Reader:
 def _either(branches: list[Reader]) -> Reader:
     def read(data: bytes, at: int) -> tuple[Any, int]:
         branch, at = _number(data, at)
-        # A branch that the union does not have is read as columns are read: as the last one.
+        # A branch that the union does not have is read as the last one, as Polars does in columns.
         return branches[branch if 0 <= branch < len(branches) else -1](data, at)
 
     return read
@@ -177,7 +177,7 @@ def _readers(version: RecordSchema) -> tuple[Reader, ...]:
 
 
 def passed(data: bytes, version: RecordSchema) -> Passed:
-    """Goes through the records of a body until it ends or the end of a record cannot be found."""
+    """Reads the records of a body until it ends or the end of a record cannot be found."""
     readers, found, at = _readers(version), Passed([], [0], End.FILLED), 0
     while at < len(data):
         values: list[Any] = []
@@ -196,7 +196,7 @@ def passed(data: bytes, version: RecordSchema) -> Passed:
 
 
 def salvage(body: Body, version: RecordSchema) -> Salvage:
-    """What can be kept of a body that cannot be read as columns, and what of it is lost."""
+    """Returns what can be kept of a body that cannot be read as columns, and what of it is lost."""
     if not body.is_plain:
         return _lost(Passed([], [0], End.BROKEN), 0, body.records if body.trust.is_framed else 0, body.trust)
     found = passed(body.data, version)
@@ -212,13 +212,13 @@ def salvage(body: Body, version: RecordSchema) -> Salvage:
 
 
 def _lost(found: Passed, good: int, lost: int, trust: Trust) -> Salvage:
-    """The first rows are good, and a number of rows behind them, or more, are lost."""
+    """Returns a salvage of the first `good` rows, in which `lost` rows after them, or more, are lost."""
     is_all = lost > 0 and trust in {Trust.CERTAIN, Trust.CONFIRMED}
     return Salvage(found, tuple(range(good)), (), lost, not is_all)
 
 
 def holds(data: bytes, records: int, version: RecordSchema) -> bool:
-    """Whether a number of records, good or bad, fill a body."""
+    """Whether exactly this number of records, good or bad, fill a body."""
     return len(data) >= records * len(version.field_names) and _is_exact(passed(data, version), records)
 
 
@@ -227,12 +227,12 @@ def _is_exact(found: Passed, records: int) -> bool:
 
 
 def _is_cut(found: Passed, body: Body, sound: int) -> bool:
-    """Whether a body shows nothing wrong but that it ends too early, so that the count before it can be believed."""
+    """Whether a body's only fault is that it ends too early, so that the count in its header can be believed."""
     return bool(body.data) and found.end != End.BROKEN and sound == len(found.values) < body.records
 
 
 def _is_torn(found: Passed, body: Body, sound: int, version: RecordSchema) -> bool:
-    """Whether a body is spoilt from some record on and may well hold the rest of the records that its header claims."""
+    """Whether a body is damaged from some record on and has room for the other records that its header claims."""
     if not body.trust.is_framed or found.end == End.FILLED or sound >= body.records:
         return False
     room = len(body.data) - found.bounds[sound]

@@ -1,1 +1,1 @@
-"""The bounded run as Beam transforms, one step a module: thin halves that key, count and call pure functions."""
+"""The bounded run as Beam transforms, one step per module: thin classes that key, count and call pure functions."""

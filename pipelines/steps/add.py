@@ -1,4 +1,4 @@
-"""The steps that add: counts of shards, and outcomes of blocks, to one of each."""
+"""The steps that add up the counts of shards and the outcomes of blocks."""
 
 from collections.abc import Iterable
 
@@ -9,41 +9,41 @@ from pipelines.fold import Counted, added
 
 
 class AddCounts(beam.CombineFn):
-    """Counts added up."""
+    """Adds up the counts of shards."""
 
     def create_accumulator(self) -> list[Counted]:
-        """An empty list."""
+        """Returns an empty list."""
         return []
 
     def add_input(self, mutable_accumulator: list[Counted], element: Counted) -> list[Counted]:
-        """Held until there are enough to be worth adding."""
+        """Returns the list with one more count, replaced by its sum when it has 16."""
         held = [*mutable_accumulator, element]
         return held if len(held) < 16 else [added(held)]
 
     def merge_accumulators(self, accumulators: Iterable[list[Counted]]) -> list[Counted]:
-        """The sum of all."""
+        """Returns the sum of all counts."""
         return [added([count for held in accumulators for count in held])]
 
     def extract_output(self, accumulator: list[Counted]) -> Counted:
-        """The sum."""
+        """Returns the sum of the listed counts."""
         return added(accumulator)
 
 
 class AddOutcomes(beam.CombineFn):
-    """Outcomes of blocks put together."""
+    """Adds up the outcomes of blocks."""
 
     def create_accumulator(self) -> list[Outcome]:
-        """An empty list."""
+        """Returns an empty list."""
         return []
 
     def add_input(self, mutable_accumulator: list[Outcome], element: Outcome) -> list[Outcome]:
-        """Held as they come."""
+        """Returns the list with one more outcome."""
         return [*mutable_accumulator, element]
 
     def merge_accumulators(self, accumulators: Iterable[list[Outcome]]) -> list[Outcome]:
-        """All together."""
+        """Returns all outcomes in one list."""
         return [outcome for held in accumulators for outcome in held]
 
     def extract_output(self, accumulator: list[Outcome]) -> Outcome:
-        """One outcome."""
+        """Returns all listed outcomes as one."""
         return Outcome.of(accumulator)

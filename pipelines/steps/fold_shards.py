@@ -1,4 +1,4 @@
-"""The step that counts: shards with their segments to what their meters count. Its pure half is `pipelines/fold.py`."""
+"""The step that folds each shard's segments into the counts of its meters. Its pure half is `pipelines/fold.py`."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ from pipelines.steps.settings import Settings
 
 
 class FoldShards(beam.DoFn):
-    """Shards with their segments to what their meters count."""
+    """Folds the segments of each shard into the counts of its meters."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def process(self, element: tuple[int, Iterable[Segment]]) -> Iterator[Counted]:
-        """The counts of one shard."""
+        """Yields the counts of one shard."""
         shard, segments = element
         events = gather(segments)
         folded = fold(empty_history(), with_copies(events))

@@ -1,4 +1,4 @@
-"""Outcomes leave a step beside its elements, under a tag of their own."""
+"""The second output of a step: outcomes, under a tag of their own."""
 
 from typing import Any, Final
 
@@ -8,5 +8,5 @@ OUTCOME: Final = "outcome"
 
 
 def with_outcome(do_fn: beam.DoFn) -> beam.PTransform[Any, Any]:
-    """A DoFn whose output has `main`, its elements, and under OUTCOME the outcomes that it tags."""
+    """Returns a transform with two outputs: `main` for the DoFn's elements, OUTCOME for the outcomes it tags."""
     return beam.ParDo(do_fn).with_outputs(OUTCOME, main="main")

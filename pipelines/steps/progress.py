@@ -1,4 +1,4 @@
-"""How far a run is: workers add lines to one small file, whoever shows progress reads it."""
+"""The progress of a run: workers append lines to one small file, and the driver reads it."""
 
 import os
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ class Progress:
 
 
 def note(work: str, *, validated: int = 0, folded: int = 0) -> None:
-    """Adds to the progress of the run in a work folder. A short append is atomic, so workers need no lock."""
+    """Adds to the progress of the run in a work folder. A short append is atomic, so workers need no lock.
+
+    Does nothing if the folder is not on this machine.
+    """
     if "://" in work:
         return
     line = f"{validated} {folded}\n".encode()
@@ -29,7 +32,7 @@ def note(work: str, *, validated: int = 0, folded: int = 0) -> None:
 
 
 def progress(work: str) -> Progress:
-    """The progress of the run in a work folder so far."""
+    """Returns the progress so far of the run in a work folder."""
     path = Path(work) / _FILE
     if not path.exists():
         return Progress()

@@ -1,4 +1,4 @@
-"""The step that reads: packets of files, or of the log, to blocks. Its pure half is `pipelines/source`."""
+"""The step that reads packets, of files or of the log, into blocks. Its pure half is `pipelines/source`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,19 +16,19 @@ from pipelines.steps.settings import Settings
 
 
 def reader(settings: Settings) -> beam.DoFn:
-    """The step that reads packets: of files, or of the log where the settings name one."""
+    """Returns the step that reads packets: of files, or of the log if the settings name one."""
     return ReadBlocks(settings) if settings.log is None else ReadLog(settings)
 
 
 class ReadBlocks(beam.DoFn):
-    """Packets to blocks; what could not be read goes to the outcome."""
+    """Reads packets of files into blocks; what cannot be read goes to the outcome."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._read = Metrics.counter("blocks", "events read")
 
     def process(self, element: Packet) -> Iterator[Any]:
-        """One block for each packet."""
+        """Yields the block of one packet, and the outcome of its losses if it has any."""
         reading = read(element, self._settings.as_at)
         self._read.inc(reading.block.frame.height)
         if reading.losses:
@@ -37,14 +37,17 @@ class ReadBlocks(beam.DoFn):
 
 
 class ReadLog(beam.DoFn):
-    """Packets of the Kafka log to blocks; what could not be used goes to the outcome."""
+    """Reads packets of the Kafka log into blocks; what cannot be used goes to the outcome."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._read = Metrics.counter("blocks", "events read")
 
     def process(self, element: LogPacket) -> Iterator[Any]:
-        """The blocks of a packet, one a record type."""
+        """Yields the blocks of one packet, one for each schema version, and the outcome of its losses if it has any.
+
+        Raises ValueError if the run does not read the log.
+        """
         settings = self._settings
         if settings.log is None:
             raise ValueError("a packet of the log in a run that does not read the log")

@@ -1,4 +1,4 @@
-"""What every step of a bounded run needs to know."""
+"""The settings of a bounded run's steps."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,11 @@ from pipelines.log.connection import KafkaSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every step of a bounded run needs to know; picklable, and without the secret key itself.
+    """The settings of every step of a bounded run; picklable, and without the secret key itself.
 
-    `work` is the run's own folder, `home` where a key is kept if none is set, `key_id` the key that must be found,
-    `log` how to reach the Kafka log that is read, if any, `snapshot` whether each shard's history is kept in `work`.
+    `work` is the run's own folder, `home` the folder of a key that the environment does not set, `key_id` the id of the
+    key that workers must find, `log` how to reach the Kafka log if it is read, `snapshot` whether each shard's history
+    is kept in `work`.
     """
 
     work: str

@@ -1,4 +1,4 @@
-"""The step that spills: event frames to segments by shard. Its other half is `pipelines/shards/spilling.py`."""
+"""The step that spills event frames into segments by shard. Its other half is `pipelines/shards/spilling.py`."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,25 +15,25 @@ SPILL_ROWS: Final = 200_000
 
 
 class SpillByShard(beam.DoFn):
-    """Event frames to segments by shard, a few hundred thousand events a file."""
+    """Spills event frames into segments by shard, a few hundred thousand events a file."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._held: list[pl.DataFrame] = []
 
     def start_bundle(self) -> None:
-        """Starts with an empty bundle."""
+        """Empties the list of held frames."""
         self._held = []
 
     def process(self, element: pl.DataFrame) -> Iterator[tuple[int, Segment]]:
-        """Segments whenever enough events are held."""
+        """Yields segments whenever enough events are held."""
         self._held.append(element)
         if sum(frame.height for frame in self._held) >= SPILL_ROWS:
             yield from self._flush()
 
-    # Beam takes what finish_bundle yields; its own annotation says None.
+    # Beam uses what finish_bundle yields, although its annotation says None.
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Segments of what is still held."""
+        """Yields segments of the events still held."""
         for segment in self._flush():
             yield WindowedValue(segment, GlobalWindow().max_timestamp(), (GlobalWindow(),))
 

@@ -1,4 +1,4 @@
-"""The step that validates: blocks to event frames of accepted rows. Its pure half is `pipelines/validation`."""
+"""The step that validates blocks and yields event frames of accepted rows. Its pure half is `pipelines/validation`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipelines.validation import validate
 
 
 class ValidateBlocks(beam.DoFn):
-    """Blocks to event frames of accepted rows; intake, quarantine and warnings go to the outcome."""
+    """Validates blocks and yields event frames of accepted rows; intake, quarantine and warnings go to the outcome."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -28,12 +28,15 @@ class ValidateBlocks(beam.DoFn):
         self._checker: Checker
 
     def setup(self) -> None:
-        """Great Expectations is imported once a worker."""
+        """Loads the key and makes the checker, which imports Great Expectations once for each worker.
+
+        Raises KeyChangedError if the key is not the one that the run began with.
+        """
         self._key = _key_of(self._settings)
         self._checker = Checker()
 
     def process(self, element: Block) -> Iterator[Any]:
-        """One event frame for each block."""
+        """Yields the outcome of one block and the event frame of its accepted rows."""
         verdict = validate.judge([element], self._key, self._checker.check_records)
         self._rejected.inc(verdict.quarantine.height)
         note(self._settings.work, validated=element.frame.height)

@@ -26,7 +26,7 @@ from schemas.sources import sources
 class DryRun:
     """What would become of files. `by_record`: record_type, records. `quarantined`: see `quarantine.ROW_TYPES`.
 
-    `warnings`: reason_code, records. `intake`: status, records, as the files alone would have it.
+    `warnings`: reason_code, records. `intake`: status, records, for these files alone.
     """
 
     source: str
@@ -49,7 +49,7 @@ def dry_run(files: Sequence[Path], source: str | None = None) -> DryRun:
     owner = source or _owner(files, readings)
     if owner not in sources():
         raise InputError(f"{owner!r} is no source of schemas/sources.csv; name yours with --source.")
-    # A key of the moment: nothing that is worked out here is kept.
+    # A temporary key: nothing that is worked out here is kept.
     key, checker = Key(secrets.token_bytes(32)), _checker()
     verdicts = [validate.judge([_owned(reading.block, owner)], key, checker.check_records) for reading in readings]
     losses = [of_losses(found) for found in (*(reading.losses for reading in readings), planned.losses)]
@@ -61,12 +61,12 @@ def dry_run(files: Sequence[Path], source: str | None = None) -> DryRun:
 
 @functools.cache
 def _checker() -> Checker:
-    """One for all submissions of a process: making one takes longer than judging a small file."""
+    """Returns one checker for all dry runs of a process: making one takes longer than judging a small file."""
     return Checker()
 
 
 def _owner(files: Sequence[Path], readings: Sequence[Reading]) -> str:
-    """The folder's name where it is a source's, else the source that most events name."""
+    """Returns the folder's name if it is a source's, else the source that most events name."""
     folder = files[0].absolute().parent.name
     if folder in sources() or not readings:
         return folder

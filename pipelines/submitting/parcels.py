@@ -1,7 +1,7 @@
-"""Event files to messages of the log: blocks of up to 1,000 events as object containers, or one event a message.
+"""Turns event files into messages of the log: containers of up to 1,000 events, or one event per message.
 
-A small Avro block goes under a new header as it is, compressed or not, and nobody looks inside. A larger or damaged one
-is cut between its records. What cannot be read is not sent, and is counted.
+A small Avro block is put under a new header as it is, compressed or not, without being read. A larger or damaged one is
+cut between its records. What cannot be read is not sent, and is counted.
 """
 
 import hashlib
@@ -44,14 +44,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What of a file cannot be read and is not sent: a number of records, by the block's header, or None."""
+    """What of a file cannot be read and is not sent: a number of records by the block's header, or None if unknown."""
 
     records: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """How the messages of one file are written: its schema, its metadata and the version of ours that it is, if any."""
+    """How the messages of one file are written: the file's header, and our version of its schema, if there is one."""
 
     header: container.Header
     version: RecordSchema | None
@@ -68,12 +68,12 @@ class _Writer:
 
 
 def is_synthetic(data: bytes) -> bool:
-    """Whether a container says that it holds synthetic data. Raises NotAvro."""
+    """Whether a container is marked as synthetic. Raises NotAvro."""
     return container.read_header(data).metadata.get(SYNTHETIC) == b"true"
 
 
 def parcels(data: bytes, *, single: bool) -> Iterator[Parcel | Unread]:
-    """The messages that an event file becomes, in its order, and what of it cannot be read.
+    """Yields the messages made of an event file, in its order, and what of it cannot be read.
 
     With `single` each message is an event in single-object encoding, else a container of up to BLOCK_EVENTS records.
     """
@@ -109,16 +109,16 @@ def _fits(blocks: list[container.Block], more: container.Block) -> bool:
 
 
 def _joined(data: bytes, writer: _Writer, blocks: list[container.Block]) -> Iterator[Parcel]:
-    """Some blocks, untouched, as one message."""
+    """Yields some blocks, unchanged, as one message."""
     records = sum(block.records for block in blocks)
     if records:
-        # A marker that is spoilt in the file is put right.
+        # A sync marker that is damaged in the file is repaired.
         pieces = (data[block.start : block.end] + writer.header.sync for block in blocks)
         yield Parcel(writer.as_it_is + b"".join(pieces), records)
 
 
 def _cut(data: bytes, writer: _Writer, block: container.Block, *, single: bool) -> Iterator[Parcel | Unread]:
-    """The records of one block that can be told from each other as messages, and how many cannot be read."""
+    """Yields the readable records of one block as messages, and how many cannot be read."""
     body = body_of(data[block.body : block.end], writer.header.packing, block.records, block.trust)
     found = _records(body, writer)
     for bounds in found.runs:
@@ -130,7 +130,7 @@ def _cut(data: bytes, writer: _Writer, block: container.Block, *, single: bool) 
 
 
 def _sent(body: bytes, writer: _Writer, bounds: Bounds, *, single: bool) -> Iterator[Parcel]:
-    """Records that follow each other in a body as messages."""
+    """Yields records that follow each other in a body as messages."""
     if single:
         marker = SINGLE_OBJECT_MARKER + _fingerprint(writer)
         for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -143,7 +143,7 @@ def _sent(body: bytes, writer: _Writer, bounds: Bounds, *, single: bool) -> Iter
 
 
 def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
-    """Runs of records, first and behind the last, of as many as one message may hold (at least one)."""
+    """Yields runs of records (first, and one after the last), each as many as one message may hold, at least one."""
     first, records = 0, len(bounds) - 1
     while first < records:
         by_size = int(np.searchsorted(bounds, bounds[first] + BLOCK_BYTES, side="right")) - 1
@@ -154,7 +154,7 @@ def _portions(bounds: Bounds) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where the records of a body lie: for each run of them the bounds; how many cannot be read, or perhaps more."""
+    """The bounds of each run of records in a body, how many records cannot be read, and whether there may be more."""
 
     runs: list[Bounds]
     unread: int = 0
@@ -176,10 +176,10 @@ def _records(body: Body, writer: _Writer) -> _Found:
 
 
 def record_bounds(body: bytes, records: int, schema: Any, version: RecordSchema | None) -> Bounds | None:
-    """Where each record of a plain body begins, and the last one ends; None where the body cannot be read whole."""
+    """Returns where each record of a plain body begins and the last one ends; None if it cannot be read whole."""
     if version is not None and records >= WORTH_COLUMNS and version == current()[version.record]:
         decoded = decode([Body(body, records)], version)
-        # A writer may spend more bytes on a number than it needs; then only reading tells.
+        # A writer may use more bytes for a number than it needs; then the records have to be read.
         bounds = np.concatenate([[0], np.cumsum(record_bytes(decoded.frame, version))])
         if not decoded.faults and bounds[-1] == len(body):
             return bounds
@@ -204,7 +204,7 @@ def _fingerprint(writer: _Writer) -> bytes:
 
 
 def _container_header(header: container.Header, codec: str) -> bytes:
-    """The bytes of a container's header: schema, codec, what the file says of itself, sync marker."""
+    """Returns the bytes of a container's header: schema, codec, metadata of ours (KEPT) and sync marker."""
     kept = {name: value for name, value in header.metadata.items() if name.startswith(KEPT)}
     metadata = {"avro.schema": header.metadata["avro.schema"], "avro.codec": codec.encode(), **kept}
     stream = io.BytesIO(container.MAGIC)
@@ -220,5 +220,5 @@ def _long(value: int) -> bytes:
 
 
 def content_hash(data: bytes) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """Returns the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

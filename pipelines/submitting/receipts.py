@@ -1,7 +1,7 @@
 """Receipts of submissions: what was sent where, kept under the program's own folder, as JSON.
 
-A receipt is written when all of a submission is in the log, and never before. So content that a receipt names has
-arrived, and content of a submission that was broken off has none and is sent whole the next time.
+A receipt is written when all of a submission is in the log, and never before. So content in a receipt has arrived, and
+a submission that was interrupted has no receipt and is sent whole the next time.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from pipelines.log.connection import LogError
 class SentFile:
     """A file of a submission: its name, the SHA-256 of its content, what was sent of it and what could not be read.
 
-    `unreadable` is a number of records by the headers of the blocks that hold them, and `gaps` how often there was not
-    even such a number.
+    `unreadable` is a number of records by the headers of the blocks that hold them, and `gaps` how often even that
+    number was unknown.
     """
 
     name: str
@@ -33,7 +33,7 @@ class SentFile:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a submission lies in a partition: its first offset, its last, and how many messages of it are between."""
+    """Where a submission lies in a partition: its first and last offset, and how many of its messages lie there."""
 
     partition: int
     first_offset: int
@@ -46,7 +46,7 @@ class Receipt:
     """What was sent, where it lies, and what `rollout check` says of it: `checked` has records by status.
 
     `sha256` is that of the one file, or of its files' hashes in order. `sent_at` is UTC, ISO 8601. `again` says that
-    this content was sent before and nothing was sent now; the rest is then the receipt of that time.
+    this content was sent before and nothing was sent now; the rest is then the earlier receipt.
     """
 
     source_id: str
@@ -65,23 +65,23 @@ class Receipt:
     again: bool = False
 
     def json(self) -> dict[str, Any]:
-        """The receipt as a JSON value."""
+        """Returns the receipt as a JSON value."""
         return asdict(self)
 
     @property
     def hashes(self) -> frozenset[str]:
-        """The content that this receipt vouches for."""
+        """The hashes of the content that this receipt covers."""
         return frozenset(file.sha256 for file in self.files)
 
 
 def joint_hash(hashes: Iterable[str]) -> str:
-    """The one hash as it is, or the SHA-256 of several, each on a line."""
+    """Returns the hash if there is only one, or the SHA-256 of several, each on a line."""
     listed = list(hashes)
     return listed[0] if len(listed) == 1 else hashlib.sha256("".join(f"{one}\n" for one in listed).encode()).hexdigest()
 
 
 def keep(home: Path, receipt: Receipt) -> Path:
-    """Writes the receipt under a home, whole or not at all, and returns its path."""
+    """Writes the receipt under a home folder, whole or not at all, and returns its path."""
     folder = home / "receipts"
     folder.mkdir(parents=True, exist_ok=True)
     moment = receipt.sent_at.translate(str.maketrans("", "", "-:.+"))
@@ -98,7 +98,7 @@ def write(path: Path, value: Any) -> None:
 
 
 def receipts_of(home: Path, source_id: str, cluster_id: str) -> tuple[Receipt, ...]:
-    """The receipts of a source's submissions to a cluster, the oldest first. Raises LogError for one that is spoilt."""
+    """Returns the receipts of a source's submissions to a cluster, oldest first. Raises LogError for a damaged one."""
     found = [_read(path) for path in sorted((home / "receipts").glob(f"{source_id}-*.json"))]
     ours = [receipt for receipt in found if (receipt.source_id, receipt.cluster_id) == (source_id, cluster_id)]
     return tuple(sorted(ours, key=lambda receipt: receipt.sent_at))
@@ -116,5 +116,5 @@ def _read(path: Path) -> Receipt:
 
 
 def as_before(receipt: Receipt) -> Receipt:
-    """The receipt of an earlier time as the answer to the same content sent again."""
+    """Returns an earlier receipt as the answer to the same content sent again."""
     return replace(receipt, again=True)

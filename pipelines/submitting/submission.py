@@ -1,4 +1,4 @@
-"""Sends the files of one source to its topic and gives the receipt."""
+"""Sends the files of one source to its topic and returns the receipt."""
 
 import mmap
 from collections.abc import Callable, Generator, Sequence
@@ -25,9 +25,9 @@ PART_HEADER = "part"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Files of one source that are to be sent: each with the hash of the content that was checked.
+    """Files of one source to send, each with the hash of the content that was checked.
 
-    `already_sent` are the names of files that an earlier receipt vouches for and that are not sent now.
+    `already_sent` are the names of files that an earlier receipt covers and that are not sent now.
     """
 
     source_id: str
@@ -39,7 +39,7 @@ class Submission:
 
 @contextmanager
 def opened(path: Path) -> Generator[bytes]:
-    """The content of a file as something that is read like bytes and not held in memory."""
+    """Yields the content of a file as something that is read like bytes and not held in memory."""
     if not path.stat().st_size:
         yield b""
         return
@@ -49,7 +49,7 @@ def opened(path: Path) -> Generator[bytes]:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """Returns the SHA-256 of a file's content, in hexadecimal."""
     with opened(path) as data:
         return content_hash(data)
 
@@ -57,10 +57,10 @@ def hash_of(path: Path) -> str:
 def send(
     submission: Submission, settings: KafkaSettings, cluster_id: str, now: datetime, progress: Callable[[int], None]
 ) -> Receipt:
-    """Sends all that can be read of a submission and returns the receipt. Raises LogError.
+    """Sends all that can be read of a submission, waits until it is in the log, and returns the receipt.
 
-    `progress` is called with the number of records of each message. If an error is raised, some messages may be
-    in the log and no receipt says so: sending all again does no harm, since every event counts once.
+    Raises LogError; some messages may then be in the log without a receipt, and sending all again does no harm, since
+    every event counts once. `progress` is called with the number of records of each message.
     """
     topic = topic_of(submission.source_id)
     producer = Producer(settings)

@@ -1,8 +1,7 @@
-"""Meter points are replaced by keyed digests in the first step that may; the raw id goes no further.
+"""Replaces meter points by keyed digests in the first step that can; the raw id goes no further.
 
-The digest is BLAKE2b with a secret key over fuel and meter point, 128 bits, kept as two
-64-bit halves. Without the key nobody can find a meter point by trying all numbers. Cells
-do not depend on the key.
+The digest is BLAKE2b with a secret key over fuel and meter point, 128 bits, kept as two 64-bit halves. Without the key
+nobody can find a meter point by trying all numbers. Cells do not depend on the key.
 """
 
 import hashlib
@@ -17,7 +16,7 @@ DIGEST_BYTES: Final = 16
 
 
 def digests(fuels: pl.Series, points: pl.Series, key: Key) -> tuple[pl.Series, pl.Series]:
-    """The halves (UInt64) of the keyed digest of every fuel code and meter point.
+    """Returns the halves (UInt64) of the keyed digest of every fuel code and meter point.
 
     Each distinct meter point of the block is digested once.
     """

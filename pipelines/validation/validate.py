@@ -1,9 +1,8 @@
-"""Layer two of validation: facts about every row, judged by the suites, then accepted or turned away.
+"""Layer two of validation: facts about every row are judged by the suites, then rows are accepted or rejected.
 
-`facts` works out, for each row of a block, the numbers and truths that the rules speak of.
-It is the last place that sees a raw meter point id; Great Expectations quotes the values it
-rejects, so it is given facts only. `identified` is the same rows with ids and digests in
-place of texts.
+`identify` works out, for each row of some blocks, the facts that the rules use (numbers and truth values), and the same
+rows with ids and digests in place of texts. It is the last place that sees a raw meter point id; Great Expectations
+quotes the values that it rejects, so it receives facts only.
 """
 
 import functools
@@ -46,7 +45,7 @@ _SOURCES: Final = pl.Enum(columns.SOURCE_CODES)
 class Identified:
     """Blocks without raw ids. `events` is an event frame; `facts` has one row for each of its rows, in order.
 
-    Facts name their `record` and their `row` (a position in all blocks together).
+    Each fact row has its `record` and its `row` (a position in all blocks together).
     """
 
     events: pl.DataFrame
@@ -54,7 +53,7 @@ class Identified:
 
 
 def identify(blocks: Sequence[Block], key: Key) -> Identified:
-    """Facts and compact events of blocks, one after the other; the raw meter point ids end here."""
+    """Returns facts and compact events of blocks, one after the other; raw meter point ids go no further."""
     envelope = pl.concat([_envelope(block) for block in blocks], how="diagonal")
     event = identifiers.uuid_halves(envelope["event_id"])
     special = pl.concat([_record_facts(block) for block in blocks], how="diagonal")
@@ -66,12 +65,12 @@ _PROVENANCE: Final = ("origin", "row", "offset", "received_at")
 
 
 def _envelope(block: Block) -> pl.DataFrame:
-    """The fields that all records share, and what the block alone knows of its rows."""
+    """Returns the fields that all records share, and what only the block knows about its rows."""
     received = "received_at" if "received_at" in block.frame.columns else pl.lit(None, pl.Int64)
     return block.frame.select(
         *columns.ENVELOPE_FIELDS,
         pl.Series("owner", _owners(block)),
-        # Null where it is no source's id.
+        # Null if no source has this id.
         pl.col("source_id").cast(_SOURCES, strict=False).to_physical().alias("source"),
         pl.Series("opening", _is_opening(block.record, block.frame)),
         received_at=received,
@@ -127,7 +126,7 @@ def _envelope_facts(envelope: pl.DataFrame, event_a: pl.Series) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What the rules ask of sources, each at the place of its code: times in milliseconds, from and up to."""
+    """What the rules need of each source, by its code; `begins` is inclusive, `ends` exclusive, in milliseconds."""
 
     of_dcc: pl.Series
     begins: pl.Series
@@ -145,7 +144,7 @@ def _sources() -> _Sources:
 
 
 def _of_source(values: pl.Series) -> pl.Expr:
-    """The value of each row's source; null where there is no such source."""
+    """Returns the value of each row's source, null if there is no such source."""
     return pl.lit(values).gather(pl.col("source"))
 
 
@@ -160,7 +159,7 @@ def _days_ms(day: date | None) -> int | None:
 
 
 def _source_active() -> pl.Expr:
-    """Whether the event took effect within the source's dates (days in UTC: a warning needs no finer)."""
+    """Whether the event took effect within the source's dates (in UTC days: exact enough for a warning)."""
     effective = pl.col("effective_at")
     begun = effective >= _of_source(_sources().begins)
     return begun & (effective < _of_source(_sources().ends)).fill_null(value=True)
@@ -184,7 +183,10 @@ def _meter_point_facts(envelope: pl.DataFrame) -> list[pl.Series]:
 
 
 def _record_facts(block: Block) -> pl.DataFrame:
-    """Facts of one record's own fields, one row for each of the block's; without columns where it has none."""
+    """Returns facts of one record's own fields, one row for each of the block's.
+
+    The only column is null if no rule needs any of the fields.
+    """
     judged = pl.col("action") != _VOID
     frame = block.frame
     if block.record == "MeterInstalled":
@@ -201,7 +203,7 @@ def _record_facts(block: Block) -> pl.DataFrame:
             numerator=pl.when(judged).then("numerator"),
             denominator=pl.when(judged).then("denominator"),
         )
-    # A column that no rule names, so that the block has its rows among those of others.
+    # A column that no rule uses, so that the block keeps its rows when blocks are joined.
     return pl.DataFrame({"nothing": pl.Series([None], dtype=pl.Boolean).new_from_index(0, frame.height)})
 
 
@@ -232,7 +234,10 @@ def _local_authority_has_form() -> pl.Expr:
 
 
 def _reason_fits_type() -> pl.Expr:
-    """A smart reason with a meter that is not smart, or a non-smart replacement with one that is, is odd."""
+    """Whether the install reason fits the meter type.
+
+    A smart reason does not fit a meter that is not smart, and a non-smart replacement fits no other meter.
+    """
     reason, non_smart = pl.col("install_reason"), pl.col("meter_type") == METER_TYPES.index("NON_SMART")
     smart = reason.is_in([INSTALL_REASONS.index(r) for r in ("SMART_FOR_NON_SMART", "SMART_FOR_SMART")])
     plain = reason == INSTALL_REASONS.index("NON_SMART_REPLACEMENT")
@@ -252,10 +257,10 @@ def _region_of_distributor(frame: pl.DataFrame) -> pl.Series:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A block after validation. `accepted` is an event frame; the rest are counts and quarantine rows.
+    """Blocks after validation. `accepted` is an event frame; the rest are counts and quarantine rows.
 
-    `intake`: owner, status (received, rejected), records. `quarantine`: owner, record_type, reason_code,
-    provenance, rows. `warnings`: owner, record_type, reason_code, records.
+    `intake`: owner, status (received, rejected), records. `quarantine`: owner, record_type, reason_code, provenance,
+    rows. `warnings`: owner, record_type, reason_code, records.
     """
 
     accepted: pl.DataFrame
@@ -265,14 +270,14 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """What became of the rows, to be added to that of others."""
+        """The outcome of the rows, to be added to that of others."""
         return Outcome(self.intake, self.quarantine, self.warnings)
 
 
 def judge(blocks: Sequence[Block], key: Key, check: Callable[[pl.DataFrame], pl.DataFrame]) -> Verdict:
-    """Every row of some blocks accepted or turned away with all its reasons; warnings counted.
+    """Accepts every row of some blocks, or rejects it with all its reasons; counts the warnings.
 
-    `check` finds what is wrong with facts (`expectations.run.Checker.check_records`).
+    `check` returns the findings for facts (`expectations.run.Checker.check_records`).
     """
     if not any(block.frame.height for block in blocks):
         return _nothing()
@@ -305,7 +310,7 @@ def _nothing() -> Verdict:
 
 
 def _quarantined(blocks: Sequence[Block], reasons: pl.DataFrame) -> list[pl.DataFrame]:
-    """The quarantine rows of each block; `reasons` are by position in all blocks together."""
+    """Returns the quarantine rows of each block; `reasons` are by position in all blocks together."""
     rows = [pl.DataFrame(schema=quarantine.ROW_TYPES)]
     starts = list(accumulate((block.frame.height for block in blocks), initial=0))
     cuts = reasons["row"].search_sorted(pl.Series(starts, dtype=pl.UInt32)).to_list()
