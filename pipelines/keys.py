@@ -120,6 +120,9 @@ def _make(path: Path, purpose: Purpose) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         write_privately(part, secrets.token_hex(KEY_BYTES))
+    except OSError as error:
+        raise KeyMissing(f"A {purpose.word} key cannot be made in {path.parent}: {error.strerror}.") from error
+    try:
         os.link(part, path)
     except FileExistsError:
         return

@@ -35,7 +35,8 @@ class Environment(BaseSettings):
 
 
 def write_privately(path: Path, text: str) -> None:
-    """Writes the text to a file; a new file is readable by its owner only."""
+    """Writes a text to a file that only its owner can read, whoever could read it before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(text)
